@@ -1,0 +1,156 @@
+"""Checks a composed configuration whole: every key, type and range, before anything is built.
+
+The signature of a target is its schema. A key must be one of its parameters, its value must fit
+the annotation (pydantic, strict: no number is read from a string), and what code supplies later
+may not be typed by a user. All faults are found at once, each with the nearest right key.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from clipbench.cli.nearest import nearest
+from clipbench.cli.settings import Root, Trainer
+from clipbench.training.build import OWN_PACKAGE, resolve
+
+# Which room holds the targets of a group, and which arguments code supplies to them.
+ROOMS = {
+    "clip": "clips",
+    "grad_clip": "grad_clips",
+    "model": "models",
+    "data": "data",
+    "optim": "optim",
+    "schedule": "optim",
+    "probe": "probes",
+}
+SUPPLIED = {
+    "clip": {"num_features"},
+    "grad_clip": {"gradients"},
+    "model": {"make_clip", "in_channels", "image_size", "num_classes", "generator"},
+    "optim": {"params"},
+    "schedule": {"total_steps"},
+}
+SETTINGS: dict[str, type] = {"trainer": Trainer}
+
+
+def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[str]:
+    """Return every fault of a composed configuration (without its ``hydra`` node), one line each.
+
+    Args:
+        config: Plain dicts, lists and scalars, interpolations resolved.
+        trust: The packages named on this command line.
+    """
+    groups = [*ROOMS, *SETTINGS]
+    own = {key: value for key, value in config.items() if key not in groups}
+    faults = _faults_of_keys("", own, _parameters(Root), extra_words=groups)
+    faults += [f"the group '{group}' is missing" for group in groups if group not in config]
+    for group, settings in SETTINGS.items():
+        node = config.get(group) or {}
+        faults += _faults_of_keys(f"{group}.", node, _parameters(settings))
+    for group, room in ROOMS.items():
+        node = config.get(group)
+        if group == "probe":
+            for name, probe in (node or {}).items():
+                faults += _faults_of_node(f"probe.{name}.", probe, room=room, trust=trust)
+        elif node is not None:
+            supplied = SUPPLIED.get(group, set())
+            faults += _faults_of_node(f"{group}.", node, room=room, trust=trust, supplied=supplied)
+    return faults
+
+
+def _faults_of_node(
+    prefix: str,
+    node: Any,  # noqa: ANN401
+    *,
+    room: str,
+    trust: Sequence[str],
+    supplied: Iterable[str] = (),
+) -> list[str]:
+    where = prefix.rstrip(".")
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return [f"{where}: expected a choice with a _target_, got {node!r}"]
+    target = node["_target_"]
+    if not _in_room(target, room):
+        return [f"{where}._target_: '{target}' is not in clipbench.{room}"]
+    try:
+        parameters = _parameters(resolve(target, trust=trust))
+    except ValueError as error:
+        return [f"{where}._target_: {error}"]
+    keys = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
+    faults = [
+        f"{prefix}{key}: this is supplied by clipbench and cannot be set"
+        for key in keys
+        if key in supplied
+    ]
+    keys = {key: value for key, value in keys.items() if key not in supplied}
+    own = {name: parameter for name, parameter in parameters.items() if name not in supplied}
+    complete = not node.get("_partial_")
+    return faults + _faults_of_keys(prefix, keys, own, room=room, trust=trust, complete=complete)
+
+
+def _faults_of_keys(
+    prefix: str,
+    keys: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    *,
+    room: str = "",
+    trust: Sequence[str] = (),
+    extra_words: Iterable[str] = (),
+    complete: bool = True,
+) -> list[str]:
+    faults = []
+    for key, value in keys.items():
+        if key not in parameters:
+            hint = nearest(key, [*parameters, *extra_words])
+            faults.append(f"{prefix}{key}: no such key; {hint}")
+        elif isinstance(value, Mapping) and "_target_" in value:
+            faults += _faults_of_node(f"{prefix}{key}.", value, room=room, trust=trust)
+        else:
+            problem = _misfit(value, parameters[key].annotation)
+            faults += [f"{prefix}{key}: {problem}"] if problem else []
+    required = (name for name, p in parameters.items() if p.default is inspect.Parameter.empty)
+    if complete:
+        faults += [f"{prefix}{name}: must be given" for name in required if name not in keys]
+    return faults
+
+
+def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return name -> parameter with resolved annotations; ``*args`` and ``**kwargs`` left out."""
+    function = target.__init__ if inspect.isclass(target) else target
+    hints = get_type_hints(function, include_extras=True)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {
+        name: parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.kind in named
+    }
+
+
+def _misfit(value: Any, annotation: Any) -> str | None:  # noqa: ANN401
+    """Return why a value does not fit an annotation, or None if it does."""
+    if isinstance(value, float) and math.isnan(value):
+        return "must be a number, got nan"
+    strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    try:
+        adapter = TypeAdapter(annotation, config=strict)
+    except PydanticUserError:  # a dataclass carries its own settings and refuses ours
+        adapter = TypeAdapter(annotation)
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        reasons = dict.fromkeys(_lower_first(e["msg"]) for e in error.errors())
+        return f"{' or '.join(reasons)}, got {value!r}"
+    return None
+
+
+def _lower_first(message: str) -> str:
+    return message.removeprefix("Input ").replace("Input ", "") if message else message
+
+
+def _in_room(target: str, room: str) -> bool:
+    return not target.startswith(f"{OWN_PACKAGE}.") or target.startswith(f"{OWN_PACKAGE}.{room}.")

@@ -1,0 +1,47 @@
+"""Tab completion through the subcommand.
+
+Hydra's shell function calls ``clipbench --shell-completion query=bash`` with the line typed so far
+in the environment. The first word is ours to complete; behind ``train`` the word is cut out and
+Hydra answers as if it had been called itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from clipbench.cli.main import COMMANDS
+
+PROGRAM = "clipbench"
+
+
+def main(arguments: list[str]) -> int:
+    """Answer a query of the shell, or install and uninstall the completion."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    asked = any(argument.startswith("query=") for argument in arguments)
+    if asked and (len(words) < 2 or (len(words) == 2 and not line.endswith(" "))):
+        typed = words[1] if len(words) == 2 else ""
+        print("\n".join(name for name in COMMANDS if name.startswith(typed)))
+        return 0
+    if asked and words[1] != "train":
+        return 0
+    if asked:
+        shortened = line.replace(f" {words[1]}", "", 1)
+        os.environ["COMP_LINE"] = shortened
+        os.environ["COMP_POINT"] = str(len(shortened))
+    return _through_hydra(arguments)
+
+
+def _through_hydra(arguments: list[str]) -> int:
+    """Let Hydra answer under the program's own name, to which its shell function is bound."""
+    import sys
+
+    from clipbench.cli.train import hydra_main
+
+    before = sys.argv
+    sys.argv = [PROGRAM, "--shell-completion", *arguments]
+    try:
+        hydra_main()
+    finally:
+        sys.argv = before
+    return 0

@@ -1,0 +1,51 @@
+"""One job: its seeds one after the other, each in its own run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clipbench.cli.assemble import load_data, pick_device
+from clipbench.cli.errors import DIVERGED, DONE, complain, exit_code
+from clipbench.cli.run import run_seed
+from clipbench.cli.stopping import stop_on_signals
+from clipbench.cli.summary import show_seeds
+
+
+def run_job(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[str]) -> int:
+    """Train every seed of a job, say how it went, and return the exit code.
+
+    One seed's divergence does not touch the others. Any other failure ends the job.
+
+    Args:
+        config: A checked configuration.
+        folder: The job's folder: the run directory of a single seed, the parent of several.
+        overrides: What the user typed.
+    """
+    try:
+        return _run_seeds(config, folder=folder, overrides=overrides)
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        complain(error)
+        return code
+
+
+def _run_seeds(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[str]) -> int:
+    seeds = range(config["seed"], config["seed"] + config["num_seeds"])
+    paths = {seed: folder if len(seeds) == 1 else folder / f"seed={seed}" for seed in seeds}
+    codes = []
+    device = pick_device(config["trainer"]["device"])
+    with stop_on_signals() as stop:
+        data = load_data(config).to(device)
+        for seed, path in paths.items():
+            own = {**config, "seed": seed}
+            code = run_seed(own, data, path, overrides=overrides, stop=stop)
+            if code not in (DONE, DIVERGED):
+                return code
+            codes.append(code)
+    if len(seeds) > 1:
+        show_seeds(list(paths.values()))
+    return max(codes)

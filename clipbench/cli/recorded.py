@@ -1,0 +1,74 @@
+"""The configuration of an earlier run, with overrides, through the same check as a typed one.
+
+It comes from ``run.json`` (digest checked, size capped), never from the YAML that Hydra wrote, and
+the packages it may name are those trusted on this command line, not those the run names.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from clipbench.cli.check import ROOMS, SETTINGS
+from clipbench.cli.compose import Job, Words, compose, faults_of_parts, read_words
+from clipbench.cli.errors import ConfigError
+from clipbench.records.run_dir import read_run
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An earlier run: its record, its configuration with overrides applied, and Hydra's keys."""
+
+    record: Mapping[str, Any]
+    config: dict[str, Any]
+    typed: list[str]
+    run_dir: str | None
+
+
+def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
+    """Read a run's configuration and apply overrides to it.
+
+    A group choice (``clip=prelu``) replaces that group by what it would be on a fresh command line,
+    and whatever else that choice brings with it; every other key stays as the run had it.
+
+    Raises:
+        RunError: The directory holds no readable run.
+        ConfigError: An override is wrong, or the result does not pass the check.
+    """
+    record = read_run(run)
+    words = read_words(overrides)
+    config = copy.deepcopy(dict(record["config"])) | {"num_seeds": 1, "trust": list(words.trust)}
+    if words.groups:
+        config = _with_groups(config, words)
+    loose = OmegaConf.create(config)
+    for key, value in words.values.items():
+        OmegaConf.update(loose, key, value, force_add=True)
+    plain = OmegaConf.to_container(loose, resolve=True)
+    assert isinstance(plain, dict)
+    config = {str(key): value for key, value in plain.items()}
+    faults = faults_of_parts(config, trust=words.trust)
+    if faults:
+        raise ConfigError(faults)
+    typed = [text for text in overrides if not text.startswith("hydra.")]
+    return Recorded(record, config, typed, words.run_dir)
+
+
+def _with_groups(config: dict[str, Any], words: Words) -> dict[str, Any]:
+    """Replace the chosen groups, and every other group that the choice changes too."""
+    plain: Job = compose([f"trust=[{','.join(words.trust)}]"]).jobs[0]
+    chosen: Job = compose([*words.groups, f"trust=[{','.join(words.trust)}]"]).jobs[0]
+    picked = {text.partition("=")[0] for text in words.groups}
+    for group in [*ROOMS, *SETTINGS]:
+        before, after = plain.config[group], chosen.config[group]
+        if group in picked:
+            config[group] = after
+        elif before != after:
+            changed = {key: value for key, value in after.items() if before.get(key) != value}
+            same_target = before.get("_target_") == after.get("_target_")
+            config[group] = {**config[group], **changed} if same_target else after
+    return config

@@ -1,0 +1,188 @@
+"""One run: one seed in one run directory, from the first record to the final status."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from clipbench.cli.assemble import Assembly, assemble, shape_of
+from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
+from clipbench.cli.progress import progress
+from clipbench.cli.stopping import StopRequest
+from clipbench.cli.summary import show_run
+from clipbench.data.images import ImageData
+from clipbench.probes.thresholds import threshold_scalars
+from clipbench.records.durable import write_bytes
+from clipbench.records.recorder import Recorder
+from clipbench.records.run_dir import RUN_FILE, RunDirectory, read_run, refuse_other_config
+from clipbench.training.checkpoint import save_checkpoint
+from clipbench.training.evaluate import evaluate
+from clipbench.training.finite import Diverged
+from clipbench.training.loop import Interrupted, train
+from clipbench.training.state import TrainState
+
+SAMPLES = 64
+OF_AN_ATTEMPT = (
+    "metrics.jsonl",
+    "predictions.npz",
+    "events.out.tfevents.*",
+    "checkpoints/*.pt",
+    "images/*.png",
+)
+
+
+class OutOfMemory(Exception):
+    """The run did not fit into memory."""
+
+
+def run_seed(
+    config: Mapping[str, Any],
+    data: ImageData,
+    path: Path,
+    *,
+    overrides: Sequence[str],
+    stop: StopRequest,
+) -> int:
+    """Train one seed in ``path`` and return its exit code; what has ended there is not repeated.
+
+    Raises:
+        RunError: The directory holds a run of another configuration.
+        ConfigError: A part refuses its arguments; the run is recorded as failed.
+    """
+    ended = _ended_before(config, path)
+    if ended is not None:
+        print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
+        return DONE if ended == "finished" else DIVERGED
+    _clear_attempt(path)
+    device = data.train.images.device
+    run = RunDirectory.create(
+        path,
+        config=config,
+        device=str(device),
+        threads=torch.get_num_threads(),
+        stacked=False,
+        overrides=overrides,
+        data={"name": data.name, "shape": shape_of(data), "provenance": data.provenance},
+    )
+    try:
+        results = _train_and_test(config, data, path, stop=stop)
+    except Interrupted:
+        assert stop.code is not None
+        run.finish("interrupted", results={}, cause="stopped by a signal")
+        print(f"Stopped; its state is in {path / 'checkpoints'}", file=sys.stderr)
+        return stop.code
+    except Diverged as error:
+        run.finish("diverged", results={}, cause=str(error))
+        hint = "Try a smaller optim.lr, or grad_clip=norm."
+        print(f"clipbench: {error}\n  {path}\n  {hint}", file=sys.stderr)
+        return DIVERGED
+    except OutOfMemory as error:
+        run.finish("failed", results={}, cause=str(error))
+        complain(error)
+        return USAGE
+    except BaseException as error:
+        run.finish("failed", results={}, cause=describe(error) or type(error).__name__)
+        raise
+    run.finish("finished", results=results)
+    show_run(path)
+    return DONE
+
+
+def _train_and_test(
+    config: Mapping[str, Any], data: ImageData, path: Path, *, stop: StopRequest
+) -> dict[str, float]:
+    """Train, then use the test part once; return the results under the journal's tags."""
+    started = perf_counter()
+    device = data.train.images.device
+    parts = assemble(config, data, seed=config["seed"], device=device)
+    model, trainer = parts.state.model, config["trainer"]
+    steps = parts.train_batches.steps_per_epoch
+    label = f"{data.name} seed {config['seed']}"
+    watching = progress(epochs=trainer["epochs"], steps_per_epoch=steps, label=label)
+    with Recorder(path) as recorder, watching as shown:
+        _record_setting(recorder, config, data)
+        try:
+            last = train(
+                parts.state,
+                train_batches=parts.train_batches,
+                val_batches=parts.val_batches,
+                epochs=trainer["epochs"],
+                log_every=trainer["log_every"],
+                grad_clip=parts.grad_clip,
+                probes=parts.probes,
+                recorder=recorder,
+                progress=shown,
+                should_stop=stop,
+                save=lambda state: _save(path, state, recorder),
+            )
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if _is_out_of_memory(error):
+                raise OutOfMemory(_memory_hint(device, trainer["batch_size"])) from error
+            raise
+        test = _test(parts, recorder, path)
+    results = {**last, **test, **threshold_scalars(model)}
+    results["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    results["seconds/total"] = perf_counter() - started
+    return results
+
+
+def _test(parts: Assembly, recorder: Recorder, path: Path) -> dict[str, float]:
+    """Evaluate on the test part, record it and keep labels and predictions."""
+    result = evaluate(parts.state.model, parts.test_batches)
+    scalars = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+    recorder.write(step=parts.state.step, epoch=parts.state.epoch, scalars=scalars)
+    recorder.sync()
+    buffer = io.BytesIO()
+    labels = parts.test_batches.split.labels.cpu().numpy()
+    np.savez_compressed(buffer, labels=labels, predictions=result.predictions.numpy())
+    write_bytes(path / "predictions.npz", buffer.getbuffer())
+    return scalars
+
+
+def _record_setting(recorder: Recorder, config: Mapping[str, Any], data: ImageData) -> None:
+    """Record once what a viewer wants beside the curves: the configuration and some images."""
+    text = json.dumps(config, indent=2, default=str)
+    recorder.text(step=0, tag="config", markdown=f"```json\n{text}\n```")
+    recorder.image(step=0, tag="samples", images=data.train.images[:SAMPLES].cpu().numpy())
+
+
+def _save(path: Path, state: TrainState, recorder: Recorder) -> None:
+    recorder.sync()  # the journal must never be older than the checkpoint
+    save_checkpoint(path / "checkpoints", state)
+
+
+def _ended_before(config: Mapping[str, Any], path: Path) -> str | None:
+    """Return how this very run ended here before, or None if it is to be done (again)."""
+    refuse_other_config(path, config)
+    if not (path / RUN_FILE).exists():
+        return None
+    status = str(read_run(path)["status"])
+    return status if status in ("finished", "diverged") else None
+
+
+def _clear_attempt(path: Path) -> None:
+    """Remove the records of an attempt that did not end, so that the new one is not mixed in."""
+    for pattern in OF_AN_ATTEMPT:
+        for file in path.glob(pattern):
+            file.unlink()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "can't allocate memory" in str(error)
+
+
+def _memory_hint(device: torch.device, batch_size: int) -> str:
+    smaller = max(batch_size // 2, 1)
+    return (
+        f"out of memory on {device} with trainer.batch_size={batch_size}\n"
+        f"  Try trainer.batch_size={smaller}, or narrower model.widths."
+    )

@@ -1,0 +1,121 @@
+"""What a person sees when a run, a job of several seeds or a sweep has ended."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clipbench.records.journal import JOURNAL_FILE, read
+from clipbench.records.reading import RunError
+from clipbench.records.run_dir import RUN_FILE, read_run
+
+MAX_SITES = 8
+
+
+def show_run(path: Path) -> None:
+    """Print the summary of a finished run: one screen, ending in the next command to type."""
+    record = read_run(path)
+    results = record["results"]
+    config = record["config"]
+    lines = [
+        "",
+        f"test accuracy  {percent(results['test/accuracy'])}"
+        f"   validation {percent(results['val/accuracy'])}",
+        f"sparsity       {percent(results['sparsity/mean'])} zeros, mean of sites"
+        if "sparsity/mean" in results
+        else "",
+        *threshold_lines(path, results),
+        f"time           {results['seconds/total']:.1f} s"
+        f", {results['speed/images_per_second']:,.0f} images/s in training",
+        f"results        {path}",
+        f"next           clipbench eval {path}",
+        f"               clipbench rerun {path} seed={config['seed'] + 1}",
+        f"               tensorboard --logdir {path}",
+    ]
+    print("\n".join(line for line in lines if line or line is lines[0]))
+
+
+def threshold_lines(path: Path, results: Mapping[str, float]) -> list[str]:
+    """Return one line a threshold: where it started and where it ended; none for fixed clips."""
+    tags = [tag for tag in results if tag.startswith("threshold/")]
+    if not tags:
+        return []
+    start = _first_values(path, tags)
+    shown = tags[: 3 * MAX_SITES]
+    lines = []
+    for position, tag in enumerate(shown):
+        head = "thresholds" if position == 0 else ""
+        moved = results[tag] - start.get(tag, math.nan)
+        still = "   did not move" if moved == 0 else ""
+        name = tag.removeprefix("threshold/")
+        lines.append(f"{head:<14} {name:<24} {start[tag]:.4f} -> {results[tag]:.4f}{still}")
+    if len(tags) > len(shown):
+        lines.append(f"{'':<14} and {len(tags) - len(shown)} more in {path / RUN_FILE}")
+    return lines
+
+
+def show_seeds(paths: Sequence[Path]) -> None:
+    """Print mean and standard deviation over the seeds of a job; a diverged seed lowers n."""
+    records = [read_run(path) for path in paths]
+    finished = [record["results"] for record in records if record["status"] == "finished"]
+    print(f"\n{len(finished)} of {len(records)} seeds finished in {paths[0].parent}")
+    for record in records:
+        if record["status"] != "finished":
+            print(f"  seed {record['seed']}: {record['status']}: {record['cause']}")
+    for tag in ("test/accuracy", "val/accuracy", "sparsity/mean"):
+        values = [results[tag] for results in finished if tag in results]
+        if values:
+            print(f"  {tag:<16}{mean_and_deviation(values)}")
+
+
+def mean_and_deviation(values: Sequence[float]) -> str:
+    """Return ``mean ± sd (n)`` in percent; one value has no deviation and none is shown.
+
+    >>> mean_and_deviation([0.9, 0.92])
+    '91.00 ± 1.41 %  (n = 2)'
+    """
+    mean = 100 * statistics.fmean(values)
+    if len(values) == 1:
+        return f"{mean:.2f} %  (n = 1)"
+    return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f} %  (n = {len(values)})"
+
+
+def show_sweep(folder: Path) -> bool:
+    """Print one line a run found under a sweep's folder; return whether all of them finished."""
+    rows = [(path.parent, _status(path.parent)) for path in sorted(folder.rglob(RUN_FILE))]
+    print(f"\n{len(rows)} runs in {folder}")
+    for path, (status, accuracy) in rows:
+        print(f"  {accuracy:>8}  {status:<12}{path.relative_to(folder)}")
+    return bool(rows) and all(status == "finished" for _, (status, _) in rows)
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as a person reads it.
+
+    >>> percent(0.98765)
+    '98.77 %'
+    """
+    return f"{100 * fraction:.2f} %"
+
+
+def _status(path: Path) -> tuple[str, str]:
+    try:
+        record: dict[str, Any] = read_run(path)
+    except RunError:
+        return "unreadable", ""
+    accuracy = record["results"].get("test/accuracy")
+    return str(record["status"]), "" if accuracy is None else percent(accuracy)
+
+
+def _first_values(path: Path, tags: Sequence[str]) -> dict[str, float]:
+    """Return the first value that the journal holds for each tag."""
+    first: dict[str, float] = {}
+    records, _ = read(path / JOURNAL_FILE)
+    for record in records:
+        for tag in tags:
+            if tag in record["scalars"]:
+                first.setdefault(tag, record["scalars"][tag])
+    return first

@@ -1,0 +1,142 @@
+"""Masked clip: ``y = m clip(x, -t, t) + (1 - m) x`` with a mask ``m`` and a learned ``t > 0``.
+
+``dy/dx = 1 - m 1[|x| >= t]`` and ``dy/dt = m (1[x >= t] - 1[x <= -t])``. The mask is a comparison
+and passes no gradient, by design. It is the repair of ``published_mask``, whose threshold never
+learns: there the mask replaces what it selects by -1e9, here it only says where a clip acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt
+from torch import Tensor
+
+from clipbench.clips import masks
+from clipbench.clips.base import Clip, clip_at
+from clipbench.clips.threshold import Threshold
+
+_NAMED = ("positive", "negative", "outlier", "channels")
+_OUTLIER_K = 3.0
+
+
+class MaskedClip(Clip):
+    """Clip to plus or minus a learned threshold where a mask says so, identity elsewhere.
+
+    Args:
+        num_features: number of channels, needed with ``per="channel"`` and with
+            ``mask="channels"``.
+        init: the first threshold, or a data rule such as ``percentile:99`` or ``std:3``.
+        per: one threshold for the layer, or one for each channel.
+        positivity: how the threshold stays positive.
+        mask: what is clipped: positive or negative inputs, outliers within their sample, some
+            channels, or what a function of the input marks (bool, of the shape of the input).
+        k: standard deviations that make an outlier, 3 if None; only with ``mask="outlier"``.
+        channels: the channels clipped; only with ``mask="channels"``.
+
+    Raises:
+        ValueError: an argument is out of range, or would do nothing under this mask.
+    """
+
+    verdict = "EXACT"
+
+    def __init__(
+        self,
+        *,
+        num_features: int | None = None,
+        init: Annotated[float, Gt(0)] | str = 1.0,
+        per: Literal["layer", "channel"] = "layer",
+        positivity: Literal["project", "abs", "softplus", "exp", "square"] = "project",
+        mask: Literal["positive", "negative", "outlier", "channels"]
+        | Callable[[Tensor], Tensor] = "positive",
+        k: Annotated[float, Gt(0)] | None = None,
+        channels: list[int] | None = None,
+    ) -> None:
+        super().__init__(num_features=num_features)
+        if isinstance(mask, str) and mask not in _NAMED:
+            raise ValueError(
+                f"MaskedClip needs mask to be a function or one of {', '.join(_NAMED)}, "
+                f"got {mask!r}."
+            )
+        if k is not None and (mask != "outlier" or not k > 0):
+            raise ValueError(
+                f"MaskedClip takes k > 0, and only with mask='outlier', got {k=} with {mask=}."
+            )
+        if channels is not None and mask != "channels":
+            raise ValueError(
+                "MaskedClip takes channels only with mask='channels', "
+                f"got {channels=} with {mask=}."
+            )
+        self.upper = Threshold(init, per=per, num_features=num_features, positivity=positivity)
+        self.mask = mask
+        self.k = _OUTLIER_K if k is None else k
+        if mask == "channels":
+            # A buffer, so that it follows the device; not saved, for the configuration says it.
+            chosen = _chosen(channels, num_features)
+            self.register_buffer("chosen", chosen, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Clip both tails of what is masked."""
+        upper = self.upper.for_input(x)
+        return torch.where(self._masked(x), clip_at(x, -upper, upper), x)
+
+    def thresholds(self) -> dict[str, Tensor]:
+        """Give the threshold."""
+        return {"upper": self.upper.value()}
+
+    def window(self, x: Tensor) -> dict[str, Tensor]:
+        """Mark the masked tails; an input at both bounds, possible at threshold zero, cancels."""
+        upper = self.upper.for_input(x)
+        return {"upper": self._masked(x) & ((x >= upper) ^ (x <= -upper))}
+
+    def saturated(self, x: Tensor) -> Tensor:
+        """Mark the masked tails."""
+        return self._masked(x) & (x.abs() >= self.upper.for_input(x))
+
+    def extra_repr(self) -> str:
+        """Name the settings in ``repr``."""
+        return f"mask={self.mask}"
+
+    def _masked(self, x: Tensor) -> Tensor:
+        if self.mask == "positive":
+            return masks.positive(x)
+        if self.mask == "negative":
+            return masks.negative(x)
+        if self.mask == "outlier":
+            return masks.outlier(x, k=self.k)
+        if self.mask == "channels":
+            return masks.in_channels(x, self.get_buffer("chosen"))
+        return _asked(self.mask, x)
+
+
+def _asked(predicate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    answer = predicate(x)
+    if not isinstance(answer, Tensor) or answer.dtype != torch.bool or answer.shape != x.shape:
+        name = getattr(predicate, "__qualname__", repr(predicate))
+        raise TypeError(
+            f"MaskedClip needs mask {name} to return a bool tensor of shape {tuple(x.shape)}, "
+            f"got {_kind(answer)}."
+        )
+    return answer
+
+
+def _kind(answer: object) -> str:
+    if not isinstance(answer, Tensor):
+        return type(answer).__name__
+    return f"{answer.dtype} of shape {tuple(answer.shape)}"
+
+
+def _chosen(channels: list[int] | None, num_features: int | None) -> Tensor:
+    if not channels:
+        raise ValueError(f"MaskedClip needs channels with mask='channels', got {channels=}.")
+    if num_features is None:
+        raise ValueError("MaskedClip needs num_features with mask='channels', got None.")
+    if len(set(channels)) < len(channels) or not all(0 <= c < num_features for c in channels):
+        raise ValueError(
+            f"MaskedClip needs distinct channels from 0 to {num_features - 1}, got {channels}."
+        )
+    chosen = torch.zeros(num_features, dtype=torch.bool)
+    chosen[channels] = True
+    return chosen

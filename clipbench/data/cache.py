@@ -1,0 +1,90 @@
+"""Decoded sets on the disk: four .npy files and one record that says where they came from.
+
+The record is written last, so that a folder with a record is a whole set. What is read here is
+not yet trusted: the digests are compared by the caller.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from clipbench.data.arrays import Arrays, Bytes
+from clipbench.records.durable import write_bytes
+
+RECORD = "origin.json"
+MAX_RECORD_BYTES = 64 * 1024
+
+
+class Absent(Exception):  # noqa: N818 - a state of the cache, an error only where nothing else helps
+    """The set is not in the cache."""
+
+
+class Damaged(Exception):  # noqa: N818
+    """The set is in the cache and cannot be used."""
+
+
+def folder_of(name: str, *, root: str | None) -> Path:
+    """Return the folder of a set: under ``root``, else ``CLIPBENCH_DATA``, else the user's cache."""
+    chosen = root if root is not None else os.environ.get("CLIPBENCH_DATA") or None
+    if chosen is not None:
+        return Path(chosen).expanduser() / name
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "clipbench" / name
+
+
+def is_present(folder: Path) -> bool:
+    """Return whether a set is there; it may still be damaged."""
+    return (folder / RECORD).is_file()
+
+
+def write(folder: Path, arrays: Arrays, *, source: str, sha256: Mapping[str, str]) -> None:
+    """Store a set; each file arrives whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, array in arrays._asdict().items():
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        write_bytes(folder / f"{part}.npy", content.getbuffer())
+    record = {"source": source, "sha256": dict(sha256)}
+    write_bytes(folder / RECORD, json.dumps(record, indent=1).encode())
+
+
+def read(folder: Path) -> tuple[Arrays, str, dict[str, str]]:
+    """Return the arrays of a set, the source they came from and the digests they had then.
+
+    Raises:
+        Absent: There is no record.
+        Damaged: A file is missing, cut short or not what it should be.
+    """
+    if not is_present(folder):
+        raise Absent(f"not in {folder}")
+    source, sha256 = _read_record(folder / RECORD)
+    return Arrays(*(_read_array(folder / f"{part}.npy") for part in Arrays._fields)), source, sha256
+
+
+def _read_record(path: Path) -> tuple[str, dict[str, str]]:
+    try:
+        with path.open("rb") as file:
+            record = json.loads(file.read(MAX_RECORD_BYTES))
+        source, sha256 = record["source"], dict(record["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path} cannot be read") from error
+    if not isinstance(source, str):
+        raise Damaged(f"{path} names no source")
+    return source, sha256
+
+
+def _read_array(path: Path) -> Bytes:
+    if not path.is_file():  # also keeps a FIFO from blocking us
+        raise Damaged(f"{path} is missing")
+    try:
+        # A mapping is bounded by the file: a forged header cannot ask for memory, nor for pickle.
+        mapped = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
+        raise Damaged(f"{path} is cut short or no array") from error
+    return np.array(mapped)

@@ -1,0 +1,1 @@
+"""What a run leaves behind: manifest, journal and dashboards, and how they are read back."""

@@ -1,0 +1,198 @@
+"""The manifest of a run directory: ``run.json``, written atomically and read with suspicion.
+
+``digest`` is the SHA-256 of the canonical JSON text of everything else in it, so that no damage
+goes unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self, cast, get_args
+
+from clipbench.records import provenance
+from clipbench.records.config_hash import Config, changed_keys, config_hash, group_hash
+from clipbench.records.durable import write_bytes
+from clipbench.records.json_text import Json, parse, sha256, spell, unspell
+from clipbench.records.reading import RunError, open_regular
+
+RUN_FILE = "run.json"
+FORMAT = 1
+MAX_BYTES = 16 * 2**20
+
+Status = Literal["running", "finished", "failed", "diverged", "interrupted"]
+_NAMED_KEYS = 6
+
+
+class RunDirectory:
+    """The folder of one run while it is being trained."""
+
+    def __init__(self, path: Path, manifest: dict[str, Json]) -> None:
+        self.path = path
+        self._manifest = manifest
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        config: Config,
+        device: str,
+        threads: int,
+        stacked: bool,
+        data: Mapping[str, Json],
+        overrides: Sequence[str] = (),
+    ) -> Self:
+        """Make the folder, or take over one of the same config, and set its status to running.
+
+        Args:
+            path: The folder; missing parents are made.
+            config: The resolved config, with its ``seed``.
+            device: Where the run trains, as resolved.
+            threads: Number of CPU threads it uses.
+            stacked: Whether its seeds train as one stack, as resolved.
+            data: What a reader must know of the data: its name, the shape a model is built for,
+                and where the files came from.
+            overrides: What the user typed.
+
+        Raises:
+            RunError: The folder holds a run of another config, or a damaged manifest.
+        """
+        refuse_other_config(path, config)
+        path.mkdir(parents=True, exist_ok=True)
+        typed: list[Json] = [*overrides]
+        manifest: dict[str, Json] = {
+            "format": FORMAT,
+            "status": "running",
+            "config": dict(config),
+            "overrides": typed,
+            "config_hash": config_hash(config),
+            "group": group_hash(config),
+            "seed": config["seed"],
+            **provenance.collect(),
+            "device": device,
+            "threads": threads,
+            "stacked": stacked,
+            "data": dict(data),
+            "times": {"started": _now(), "finished": None},
+            "cause": None,
+            "results": {},
+        }
+        run = cls(path, manifest)
+        run._write()
+        return run
+
+    def finish(
+        self, status: Status, *, results: Mapping[str, float], cause: str | None = None
+    ) -> None:
+        """Write how the run ended.
+
+        Args:
+            status: Any but running.
+            results: Numbers under the tags of the journal.
+            cause: Why it ended, where it did not finish.
+        """
+        endings = [known for known in get_args(Status) if known != "running"]
+        if status not in endings:
+            raise ValueError(f"A run ends with a status of {endings}, got status={status!r}.")
+        numbers: dict[str, Json] = {tag: float(value) for tag, value in results.items()}
+        times = cast(dict[str, Json], self._manifest["times"])
+        self._manifest |= {
+            "status": status,
+            "times": times | {"finished": _now()},
+            "cause": cause,
+            "results": numbers,
+        }
+        self._write()
+
+    def _write(self) -> None:
+        document = {**self._manifest, "digest": sha256(self._manifest)}
+        text = json.dumps(spell(document), indent=1, allow_nan=False)
+        write_bytes(self.path / RUN_FILE, text.encode("ascii") + b"\n")
+
+
+def read_run(path: Path) -> dict[str, Json]:
+    """Read the manifest of a run directory, without its ``digest``.
+
+    Non-finite numbers stand again as numbers in ``config`` and ``results``.
+
+    Raises:
+        RunError: The manifest is missing, damaged, too large, or not of clipbench.
+    """
+    file = path / RUN_FILE
+    manifest = _parse_manifest(file, _read_capped(file))
+    for key in ("config", "results"):
+        manifest[key] = cast(Json, unspell(manifest[key]))
+    return manifest
+
+
+def refuse_other_config(path: Path, config: Config) -> None:
+    """Make sure that a folder holds no run, or one of this config.
+
+    Raises:
+        RunError: It holds a run of another config, or a damaged manifest.
+    """
+    if not os.path.lexists(path / RUN_FILE):
+        return
+    held = read_run(path)
+    if held["config_hash"] == config_hash(config):
+        return
+    keys = changed_keys(cast(dict[str, Json], held["config"]), config)
+    named = ", ".join(keys[:_NAMED_KEYS]) + (", …" if len(keys) > _NAMED_KEYS else "")
+    raise RunError(
+        f"The run directory holds a run of another config; it differs in: {named}.",
+        where=path,
+        remedy="Choose another folder or name, or remove this one.",
+    )
+
+
+def _read_capped(file: Path) -> bytes:
+    with open_regular(file) as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise _unusable(file, f"is larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _parse_manifest(file: Path, content: bytes) -> dict[str, Json]:
+    try:
+        document = parse(content)
+        digest = document.pop("digest", None) if isinstance(document, dict) else None
+        intact = digest == sha256(document)
+    except (ValueError, RecursionError) as error:
+        raise _unusable(file, "is damaged or no JSON") from error
+    if not isinstance(document, dict) or digest is None:
+        raise _unusable(file, "was not written by clipbench")
+    if not intact:
+        raise _unusable(file, "is damaged: its content does not fit its digest")
+    if document.get("format") != FORMAT:
+        raise _unusable(file, f"has format {document.get('format')!r}, this version reads {FORMAT}")
+    if not _is_manifest(document):
+        raise _unusable(file, "lacks a part")
+    return document
+
+
+def _is_manifest(document: dict[str, Json]) -> bool:
+    """Tell whether a document has the parts that readers rely on: anybody can make a digest."""
+    return (
+        isinstance(document.get("config"), dict)
+        and isinstance(document.get("results"), dict)
+        and isinstance(document.get("config_hash"), str)
+        and isinstance(document.get("group"), str)
+        and document.get("status") in get_args(Status)
+    )
+
+
+def _unusable(file: Path, why: str) -> RunError:
+    return RunError(
+        f"The manifest of the run {why}.",
+        where=file,
+        remedy="Name another run directory, or remove this one and train again.",
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""The training loop and what stands around it: seeding, calibration, evaluation, checkpoints."""

@@ -1,0 +1,52 @@
+"""Loss, accuracy and predictions of a model on a part of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from clipbench.data.batches import OrderedBatches
+from clipbench.training.loss import count_correct, cross_entropy
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of one pass in evaluation mode.
+
+    Attributes:
+        loss: Mean cross-entropy over all images, in nats.
+        accuracy: Share of images classified right, in [0, 1].
+        predictions: Predicted class of each image, ``(N,)``, in the order of the data, on the CPU.
+    """
+
+    loss: float
+    accuracy: float
+    predictions: Tensor
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, batches: OrderedBatches) -> Evaluation:
+    """Run the model over all batches in evaluation mode, then put it back into the mode it had.
+
+    Raises:
+        ValueError: There is no image to evaluate on.
+    """
+    was_training = model.training
+    model.eval()
+    losses, corrects, predictions, seen = [], [], [], 0
+    try:
+        for images, labels in batches:
+            logits = model(images)
+            losses.append(cross_entropy(logits, labels).double() * len(labels))
+            corrects.append(count_correct(logits, labels))
+            predictions.append(logits.argmax(dim=1))
+            seen += len(labels)
+    finally:
+        model.train(was_training)
+    if seen == 0:
+        raise ValueError("evaluate needs at least one image, got none")
+    sums = torch.stack([torch.stack(losses).sum(), torch.stack(corrects).sum().double()])
+    loss, correct = sums.tolist()  # the only host read of the pass
+    return Evaluation(loss / seen, correct / seen, torch.cat(predictions).cpu())

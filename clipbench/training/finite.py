@@ -1,0 +1,130 @@
+"""The finite check that guards every update, and the search for the layer at fault.
+
+On a CPU the check costs nothing and stops before the update. On a GPU reading a number would stall
+the device, so a flag there turns the update, and every one after it, into a no-op (fused optimizers
+honour ``found_inf``) and keeps the step; the loop reads it now and then. Either way no update is
+ever made from a loss or a gradient that is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clipbench.training.gradients import global_norm
+from clipbench.training.loss import cross_entropy
+
+
+class NonFiniteStep(Exception):
+    """A step's loss or gradient norm was not finite; its update was not made."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"loss or gradient not finite at step {step}")
+        self.step = step
+
+
+class Diverged(Exception):
+    """Training diverged: at which step, and which layer was the first to be non-finite."""
+
+    def __init__(self, step: int, where: str) -> None:
+        super().__init__(f"diverged at step {step}: {where} is not finite")
+        self.step = step
+        self.where = where
+
+
+class StopAtOnce:
+    """Reads loss and norm before each update: for devices where that is free."""
+
+    def guard(self, optimizer: Optimizer, *, loss: Tensor, norm: Tensor, step: int) -> None:
+        """Raise ``NonFiniteStep`` unless both are finite."""
+        if not math.isfinite((loss.detach() + norm).item()):
+            raise NonFiniteStep(step)
+
+    def poll(self) -> None:
+        """Do nothing: every step has been read already."""
+
+
+class StopWhenRead:
+    """Keeps a flag on the device that turns updates into no-ops; ``poll`` reads it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stopped = torch.zeros((), device=device)
+        self._step = torch.full((), -1, dtype=torch.int64, device=device)
+
+    def guard(self, optimizer: Optimizer, *, loss: Tensor, norm: Tensor, step: int) -> None:
+        """Let the fused optimizer skip this update if it, or one before it, is not finite."""
+        bad = ~torch.isfinite(loss.detach() + norm)
+        self._step = torch.where((self._stopped == 0) & bad, step, self._step)
+        self._stopped = torch.maximum(self._stopped, bad.to(self._stopped.dtype))
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.found_inf = self._stopped  # type: ignore[attr-defined]
+
+    def poll(self) -> None:
+        """Raise ``NonFiniteStep`` if a step has been skipped; the one host read of the guard."""
+        step = int(self._step.item())
+        if step >= 0:
+            raise NonFiniteStep(step)
+
+
+Guard = StopAtOnce | StopWhenRead
+
+
+def guard_for(device: torch.device) -> Guard:
+    """Return the guard that costs least on this device."""
+    return StopAtOnce() if device.type == "cpu" else StopWhenRead(device)
+
+
+def first_fault(model: nn.Module, images: Tensor, labels: Tensor) -> str:
+    """Repeat a step's forward and backward pass and name what first is not finite.
+
+    Looks, in this order, at the images, the parameters, each module's output in forward order, the
+    loss, and the gradients from the last layer back.
+    """
+    if not images.isfinite().all():
+        return "the batch of images"
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            return f"parameter {name}"
+    with _outputs_in_order(model) as outputs:
+        loss = cross_entropy(model(images), labels)
+    for name, finite in outputs:
+        if not finite:
+            return f"the output of {name}"
+    if not loss.isfinite():
+        return "the loss"
+    parameters = dict(model.named_parameters())
+    gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+    for name, gradient in reversed(list(zip(parameters, gradients, strict=True))):
+        if gradient is not None and not gradient.isfinite().all():
+            return f"the gradient of {name}"
+    norm = global_norm([gradient for gradient in gradients if gradient is not None])
+    return f"the gradient norm ({norm.item():g})"
+
+
+@contextmanager
+def _outputs_in_order(model: nn.Module) -> Iterator[list[tuple[str, bool]]]:
+    """Note, for each innermost module in the order of the pass, whether its output is finite."""
+    seen: list[tuple[str, bool]] = []
+    handles = []
+    for name, module in model.named_modules():
+        if next(module.children(), None) is not None and not _is_clip(name):
+            continue
+
+        def note(_: nn.Module, __: object, output: Tensor, name: str = name) -> None:
+            seen.append((name, bool(output.isfinite().all())))
+
+        handles.append(module.register_forward_hook(note))
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_clip(name: str) -> bool:
+    return name.rpartition(".")[2] == "clip"

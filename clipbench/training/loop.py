@@ -1,0 +1,143 @@
+"""The training loop: one run, top to bottom, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from clipbench.clips.base import sites
+from clipbench.data.batches import OrderedBatches, ShuffledBatches
+from clipbench.models.dropout import set_dropout_keys
+from clipbench.optim.schedules import apply_schedule
+from clipbench.probes.observe import Probe, observe
+from clipbench.probes.thresholds import threshold_histograms
+from clipbench.records.recorder import Recorder
+from clipbench.training.evaluate import evaluate
+from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
+from clipbench.training.gradients import GradClip, clip_gradients
+from clipbench.training.loss import count_correct, cross_entropy
+from clipbench.training.seeding import derive
+from clipbench.training.state import TrainState
+from clipbench.training.telemetry import Telemetry
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and did so between two steps."""
+
+
+class Progress(Protocol):
+    """Who is told how far the run has come."""
+
+    def step(self) -> None:
+        """One step is done."""
+
+    def epoch(self, epoch: int, scalars: Mapping[str, float]) -> None:
+        """An epoch is done; these are its scalars."""
+
+
+def train(
+    state: TrainState,
+    *,
+    train_batches: ShuffledBatches,
+    val_batches: OrderedBatches,
+    epochs: int,
+    log_every: int,
+    grad_clip: GradClip | None,
+    probes: Sequence[Probe],
+    recorder: Recorder,
+    progress: Progress,
+    should_stop: Callable[[], bool],
+    save: Callable[[TrainState], None],
+) -> dict[str, float]:
+    """Train ``state`` until ``epochs`` are done; record and save at the end of each.
+
+    Returns:
+        The scalars of the last epoch.
+
+    Raises:
+        Diverged: A loss or gradient was not finite; the weights are those before that step.
+        Interrupted: ``should_stop`` said so; the state is whole and was saved.
+    """
+    model, optimizer = state.model, state.optimizer
+    parameters = list(model.parameters())
+    clips = list(sites(model).values())
+    device = parameters[0].device
+    guard = guard_for(device)
+    telemetry = Telemetry(model)
+    scalars: dict[str, float] = {}
+
+    telemetry.sample_thresholds(state)
+    try:
+        while state.epoch < epochs:
+            started = perf_counter()
+            last_step = (state.epoch + 1) * train_batches.steps_per_epoch
+            correct, seen = torch.zeros((), dtype=torch.int64, device=device), 0
+            model.train()
+            for images, labels in train_batches.epoch(state.epoch):
+                apply_schedule(optimizer, state.schedule, state.step)
+                set_dropout_keys(model, derive(state.seed, "dropout", state.step))
+                optimizer.zero_grad(set_to_none=True)
+                logits = model(images)
+                loss = cross_entropy(logits, labels)
+                loss.backward()
+                telemetry.note(loss)
+                sampled = (state.step + 1) % log_every == 0 or state.step + 1 == last_step
+                if sampled:
+                    telemetry.sample_gradients()
+                norm = clip_gradients(parameters, grad_clip)
+                guard.guard(optimizer, loss=loss, norm=norm, step=state.step)
+                optimizer.step()
+                for clip in clips:
+                    clip.project()
+                state.step += 1
+                correct += count_correct(logits.detach(), labels)
+                seen += len(labels)
+                progress.step()
+                if sampled:
+                    telemetry.sample(state, norm)
+                    guard.poll()
+                if should_stop():
+                    save(state)
+                    raise Interrupted
+            right = correct.item()  # waits for the device, so that the clock is honest
+            trained = perf_counter()
+
+            with observe(model, probes):
+                validation = evaluate(model, val_batches)
+            state.epoch += 1
+            scalars = {
+                "train/accuracy": right / seen,
+                "val/loss": validation.loss,
+                "val/accuracy": validation.accuracy,
+                "speed/images_per_second": seen / (trained - started),
+                "seconds/train": trained - started,
+                "seconds/validation": perf_counter() - trained,
+            }
+            histograms = threshold_histograms(model)
+            for probe in probes:
+                scalars |= probe.compute()
+                histograms |= probe.histograms()
+            telemetry.flush(recorder)
+            recorder.write(
+                step=state.step, epoch=state.epoch, scalars=scalars, histograms=histograms
+            )
+            recorder.sync()
+            save(state)
+            progress.epoch(state.epoch, scalars)
+    except NonFiniteStep as stop:
+        images, labels = _batch_of(train_batches, stop.step)
+        set_dropout_keys(model, derive(state.seed, "dropout", stop.step))
+        raise Diverged(stop.step, first_fault(model, images, labels)) from None
+    finally:
+        telemetry.flush(recorder)
+    return scalars
+
+
+def _batch_of(batches: ShuffledBatches, step: int) -> tuple[Tensor, Tensor]:
+    """Return the batch that a step used, as order and augmentation are functions of the place."""
+    epoch, index = divmod(step, batches.steps_per_epoch)
+    return batches.batch(epoch, index)

@@ -1,0 +1,106 @@
+"""Samples loss, thresholds and gradients inside the loop without making the device wait.
+
+Numbers stay on the device as one small vector per sample; they are read together when the samples
+are written, at the end of an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from clipbench.clips.base import Clip, sites
+from clipbench.probes.thresholds import by_tag, threshold_tensors
+from clipbench.records.recorder import Recorder
+from clipbench.training.gradients import global_norm, threshold_parameters
+from clipbench.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class _Sample:
+    step: int
+    epoch: int
+    known: dict[str, float]
+    tags: list[str]
+    values: Tensor
+
+
+class Telemetry:
+    """Collects the samples of one run between two writes."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._threshold_parameters = threshold_parameters(model)
+        self._samples: list[_Sample] = []
+        self._losses: list[Tensor] = []
+        self._pending: dict[str, Tensor] = {}
+
+    def note(self, loss: Tensor) -> None:
+        """Remember a step's loss; the next sample reports the mean since the one before."""
+        self._losses.append(loss.detach())
+
+    def sample_gradients(self) -> None:
+        """Keep the gradients of the thresholds; to be called between backward and clipping.
+
+        A threshold without a gradient gets no tag, so that "none" and "zero" stay apart.
+        """
+        self._pending = dict(self._threshold_gradients())
+        gradients = [p.grad for p in self._threshold_parameters if p.grad is not None]
+        if gradients:
+            self._pending["grad_norm/thresholds"] = global_norm(gradients)
+
+    def sample(self, state: TrainState, norm: Tensor) -> None:
+        """Take a sample after an update: mean loss, gradient norms, thresholds.
+
+        Args:
+            state: The step is the number of updates done, this one included.
+            norm: Global gradient norm before clipping.
+        """
+        values = {"train/loss": torch.stack(self._losses).mean(), "grad_norm/total": norm}
+        of_thresholds = self._pending.pop("grad_norm/thresholds", None)
+        if of_thresholds is not None:
+            share = (of_thresholds / norm.clamp_min(torch.finfo(norm.dtype).tiny)) ** 2
+            values["grad_norm/threshold_share"] = share
+        values |= self._pending
+        self._losses, self._pending = [], {}
+        self._keep(state, values, {"learning_rate": state.optimizer.param_groups[0]["lr"]})
+
+    def sample_thresholds(self, state: TrainState) -> None:
+        """Take a sample of the thresholds alone: where they start."""
+        self._keep(state, {}, {})
+
+    def flush(self, recorder: Recorder) -> None:
+        """Write all samples, oldest first, and forget them."""
+        for sample in self._samples:
+            read = dict(zip(sample.tags, sample.values.tolist(), strict=True))
+            scalars = sample.known | read
+            if scalars:
+                recorder.write(step=sample.step, epoch=sample.epoch, scalars=scalars)
+        self._samples = []
+
+    def _keep(self, state: TrainState, values: dict[str, Tensor], known: dict[str, float]) -> None:
+        values = values | threshold_tensors(self._model)
+        stacked = [value.detach().float() for value in values.values()]
+        vector = torch.stack(stacked) if stacked else torch.empty(0)
+        self._samples.append(_Sample(state.step, state.epoch, known, list(values), vector))
+
+    def _threshold_gradients(self) -> Iterator[tuple[str, Tensor]]:
+        for site, clip in sites(self._model).items():
+            for name in clip.thresholds():
+                gradient = gradient_of(clip, name)
+                if gradient is not None:
+                    yield from by_tag(f"threshold_grad/{site}/{name}", gradient).items()
+
+
+def gradient_of(clip: Clip, name: str) -> Tensor | None:
+    """Return the gradient of the parameter behind a threshold, or None where it has none.
+
+    A clip keeps a learned threshold as the attribute of that name.
+    """
+    owner = getattr(clip, name, None)
+    parameters = list(owner.parameters()) if isinstance(owner, nn.Module) else [owner]
+    raw = parameters[0] if parameters else None
+    return raw.grad if isinstance(raw, nn.Parameter) else None

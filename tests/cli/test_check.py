@@ -1,0 +1,151 @@
+"""The check of DESIGN decision 4: wrong words, found all at once, before anything is made."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clipbench.cli.compose import compose
+from clipbench.cli.errors import ConfigError
+
+WRONG = [
+    # what is typed, what the answer must name
+    ("modle=cnn", "did you mean 'model'"),
+    ("model=cn", "did you mean 'cnn'"),
+    ("clip=lernable", "did you mean 'learnable'"),
+    ("clip.inti=0.3", "did you mean 'init'"),
+    ("+clip.inti=0.3", "did you mean 'init'"),
+    ("++clip.inti=0.3", "did you mean 'init'"),
+    ("+seeed=3", "did you mean 'seed'"),
+    ("trainer.epoch=3", "did you mean 'epochs'"),
+    ("optim.learning_rate=1", "optim.learning_rate: no such key"),
+    ("trainer.epochs=many", "trainer.epochs: should be a valid integer"),
+    ("trainer.epochs=1.5", "trainer.epochs"),
+    ("trainer.epochs=true", "trainer.epochs"),
+    ("trainer.epochs=null", "trainer.epochs"),
+    ("trainer.epochs=0", "greater than or equal to 1"),
+    ("seed=-1", "greater than or equal to 0"),
+    ("optim.lr=0", "greater than 0"),
+    ("optim.lr=-1e-3", "greater than 0"),
+    ("optim.lr=nan", "optim.lr: must be a number"),
+    ("optim.lr='0.1'", "optim.lr"),
+    ("clip.init=-1", "greater than 0"),
+    ("clip.init=percentil", "percentile"),
+    ("clip.per=chanel", "clip.per"),
+    ("clip.num_features=3", "supplied by clipbench"),
+    ("model.num_classes=3", "supplied by clipbench"),
+    ("trainer.device=gpu", "trainer.device"),
+    ("name=../x", "name"),
+    ("clip._target_=os.system", "clip._target_"),
+    ("clip._target_=clipbench.records.durable.write_bytes", "not in clipbench.clips"),
+    ("clip={_target_: mypkg.Clip}", "trust=[mypkg]"),
+    ("probe.sparsity.epsilom=1", "did you mean 'epsilon'"),
+    ("grad_clip.max_norm=1", "grad_clip.max_norm"),
+    ("hydra.job.chdir=true", "hydra.job.chdir"),
+    ("hydra.callbacks.x._target_=os.system", "hydra.callbacks"),
+    ("+hydra.callbacks={x: {_target_: os.system}}", "hydra.callbacks"),
+    ("hydra.launcher._target_=os.system", "hydra.launcher._target_"),
+    ("hydra.job_logging.handlers.file.filename=x", "hydra.job_logging"),
+    ("hydra/launcher=ray", "pip install 'clipbench[ray]'"),
+    ("clip=relu,prelu", "add -m"),
+    ("clip=[", "clip=["),
+    ("~model", "model"),
+    ("experiment=smoky", "did you mean 'smoke'"),
+]
+
+
+def faults(*overrides: str, multirun: bool = False) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        compose(list(overrides), multirun=multirun)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(("typed", "named"), WRONG, ids=[typed for typed, _ in WRONG])
+def test_each_wrong_form_is_named(typed, named):
+    extra = ["clip=learnable"] if typed.startswith(("clip.", "+clip", "++clip")) else []
+    found = faults(*extra, typed)
+    assert any(named in fault for fault in found), found
+    assert not any("+" + typed in fault for fault in found), "never advise a plus sign"
+
+
+def test_all_faults_come_at_once():
+    found = faults(
+        "clip=learnable", "clip.inti=1", "trainer.epochs=0", "modle=cnn", "optim.lr=x", "seed=-1",
+        "data=mnits",
+    )  # fmt: skip
+    assert len(found) == 6, found
+
+
+def test_faults_of_a_sweep_are_found_before_its_first_job():
+    found = faults("clip=relu,lernable", "trainer.epochs=1,0", multirun=True)
+    assert any("lernable" in fault for fault in found)
+    assert any("trainer.epochs" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["clip=learnable", "clip.init=1"],
+        ["clip=learnable", "clip.init=percentile:99", "clip.per=channel"],
+        ["clip=learnable", "+clip.init=0.5"],
+        ["clip=fixed", "clip.min=null", "clip.max=6"],
+        ["grad_clip=norm", "grad_clip.norm_type=inf"],
+        ["grad_clip=value", "grad_clip.clip_value=0.1"],
+        ["model=mlp", "model.widths=[8,8]", "model.dropout=0.1"],
+        ["clip=masked", "clip.mask=channels", "clip.channels=[0,1]"],
+        ["data=cifar10", "data.augment=null"],
+        ["data=cifar10", "data.augment.cutout=8"],
+        ["probe=[sparsity]"],
+        ["experiment=smoke"],
+        ["hydra.run.dir=/tmp/x"],
+        ["trainer.device=cuda:1"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_right_passes(typed):
+    assert len(compose(typed).jobs) == 1
+
+
+def test_gradient_is_an_arm_of_the_clip_group():
+    config = compose(["clip=gradient", "grad_clip.max_norm=0.5"]).jobs[0].config
+    assert config["clip"]["_target_"] == "clipbench.clips.relu.ReLU"
+    assert config["grad_clip"]["_target_"] == "clipbench.grad_clips.norm.by_norm"
+    assert config["grad_clip"]["max_norm"] == 0.5
+
+
+def test_a_data_set_says_its_budget_and_the_command_line_has_the_last_word():
+    assert compose(["data=mnist"]).jobs[0].config["trainer"]["epochs"] == 3
+    assert compose(["data=mnist", "trainer.epochs=9"]).jobs[0].config["trainer"]["epochs"] == 9
+
+
+def test_trust_is_not_taken_from_a_file(tmp_path):
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "evil.yaml").write_text(
+        "# @package _global_\ntrust: [mypkg]\nclip: {_target_: mypkg.Clip}\n"
+    )
+    with pytest.raises(ConfigError, match="trust"):
+        compose(["clip=evil"], config_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "flags", [["--config-name", "x"], ["--config-path", "x"], ["--experimental-rerun", "x"]], ids=str
+)
+def test_flags_that_would_bypass_the_check_are_refused(flags):
+    from clipbench.cli.compose import parse_arguments
+
+    with pytest.raises(ConfigError, match="use "):
+        parse_arguments(flags)
+
+
+def test_a_wrong_word_exits_2_and_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "clipbench.cli.main", "train", "clip=lernable", "data=mnist"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "learnable" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,133 @@
+"""The finite check: no update is ever made from a loss or gradient that is not finite."""
+
+import math
+
+import pytest
+import torch
+from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_run, tiny_state
+
+from clipbench.records.journal import read
+from clipbench.training.finite import (
+    Diverged,
+    NonFiniteStep,
+    StopAtOnce,
+    StopWhenRead,
+    first_fault,
+)
+
+BAD = [math.nan, math.inf, -math.inf]
+
+
+def snapshot(state):
+    weights = [p.detach().clone() for p in state.model.parameters()]
+    moments = [
+        value.clone()
+        for slots in state.optimizer.state.values()
+        for value in slots.values()
+        if isinstance(value, torch.Tensor)
+    ]
+    return weights + moments
+
+
+def one_step(state, batches, guard, *, index=0, poison=None):
+    images, labels = batches.batch(0, index)
+    state.optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(state.model(images), labels)
+    loss.backward()
+    if poison is not None:
+        next(state.model.parameters()).grad.view(-1)[0] = poison
+    norm = torch.nn.utils.get_total_norm(p.grad for p in state.model.parameters())
+    guard.guard(state.optimizer, loss=loss, norm=norm, step=index)
+    state.optimizer.step()
+
+
+@pytest.mark.parametrize("poison", BAD)
+def test_on_a_cpu_it_stops_before_the_update(poison):
+    data = tiny_data()
+    batches, state = tiny_batches(data), tiny_state(tiny_model(data), total_steps=9)
+    one_step(state, batches, StopAtOnce())
+    before = snapshot(state)
+    with pytest.raises(NonFiniteStep) as stop:
+        one_step(state, batches, StopAtOnce(), index=1, poison=poison)
+    assert stop.value.step == 1
+    assert all(torch.equal(a, b) for a, b in zip(before, snapshot(state), strict=True))
+
+
+@pytest.mark.parametrize("poison", BAD)
+def test_a_device_flag_turns_this_and_later_updates_into_no_ops(poison):
+    data = tiny_data()
+    batches, state = tiny_batches(data), tiny_state(tiny_model(data), total_steps=9)
+    guard = StopWhenRead(torch.device("cpu"))
+    one_step(state, batches, guard)
+    guard.poll()
+    before = snapshot(state)
+    one_step(state, batches, guard, index=1, poison=poison)
+    one_step(state, batches, guard, index=2)
+    assert all(torch.equal(a, b) for a, b in zip(before, snapshot(state), strict=True))
+    with pytest.raises(NonFiniteStep) as stop:
+        guard.poll()
+    assert stop.value.step == 1
+
+
+def test_both_guards_let_a_healthy_step_through_alike():
+    data = tiny_data()
+    ends = []
+    for guard in (StopAtOnce(), StopWhenRead(torch.device("cpu"))):
+        state = tiny_state(tiny_model(data), total_steps=9)
+        batches = tiny_batches(data)
+        for index in range(3):
+            one_step(state, batches, guard, index=index)
+        ends.append(snapshot(state))
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def faulty(kind):
+    data = tiny_data()
+    model = tiny_model(data)
+    images, labels = tiny_batches(data).batch(0, 0)
+    if kind == "image":
+        images[0] = math.nan
+    elif kind == "weight":
+        model.fc2.linear.weight.data[0, 0] = math.inf
+    elif kind == "output":
+        model.fc1.linear.weight.data.fill_(3e38)
+    elif kind == "gradient":
+        model.fc2.linear.weight.register_hook(lambda g: g * math.nan)
+    return first_fault(model, images, labels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("image", "the batch of images"),
+        ("weight", "parameter fc2.linear.weight"),
+        ("output", "the output of fc1.linear"),
+        ("gradient", "the gradient of fc2.linear.weight"),
+    ],
+)
+def test_the_layer_at_fault_is_named(kind, named):
+    assert faulty(kind) == named
+
+
+@pytest.mark.parametrize("at", [0, 4, 11])
+def test_a_run_ends_at_the_step_that_diverged(at, tmp_path):
+    """At a first, a middle and a late step; logging happens every third."""
+    data = tiny_data()
+    model = tiny_model(data)
+    steps = []
+
+    def poison(gradient):
+        steps.append(None)
+        return gradient * math.nan if len(steps) == at + 1 else gradient
+
+    hook = model.fc1.linear.weight.register_hook(poison)
+    saved = []
+    with pytest.raises(Diverged) as error:
+        tiny_run(tmp_path, epochs=4, model=model, save=lambda state: saved.append(state.step))
+    hook.remove()
+    assert error.value.step == at
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    records, damaged = read(tmp_path / "metrics.jsonl")
+    assert not damaged
+    assert max(record["step"] for record in records) <= at
+    assert all(step <= at for step in saved)
