@@ -19,6 +19,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -158,7 +159,8 @@ def _loader(config_dir: str | None) -> Iterator[ConfigLoader]:
         extra = Path(config_dir).resolve()
         if not extra.is_dir():
             raise ConfigError([f"--config-dir: there is no folder '{config_dir}'"])
-        search_path.append("command-line", f"file://{extra}")
+        before_schema = SearchPathQuery(provider="schema")
+        search_path.prepend("command-line", f"file://{extra}", before_schema)
     Plugins.instance()
     GlobalHydra.instance().clear()
     hydra = Hydra.create_main_hydra2(task_name="clipbench", config_search_path=search_path)
@@ -271,7 +273,7 @@ def _as_job(config: DictConfig, overrides: Sequence[str]) -> Job:
 
 def _first_lines(error: Exception, lines: int = 2) -> str:
     """Return an error of Hydra's in brief, without its advice to add a plus sign."""
-    cause = error.__cause__ or error
-    kept = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    text = "\n".join(str(part) for part in (error, error.__cause__) if part is not None)
+    kept = [line.strip() for line in text.splitlines() if line.strip()]
     kept = [line for line in kept if "+" not in line and "full_key" not in line]
-    return "; ".join(kept[:lines]) or type(cause).__name__
+    return " ".join(dict.fromkeys(kept[:lines])) or type(error).__name__

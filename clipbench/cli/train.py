@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from clipbench.cli.compose import CONFIG_NAME, Composition, compose, parse_arguments
@@ -26,7 +24,7 @@ OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 @hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME, version_base="1.3")
 def hydra_main(config: DictConfig) -> None:
     """Hand one of Hydra's jobs over; kept short because launchers pickle it by value."""
-    from clipbench.cli.train import run_hydra_job
+    from clipbench.cli.hydra_job import run_hydra_job
 
     run_hydra_job(config)
 
@@ -51,26 +49,6 @@ def main(arguments: list[str]) -> int:
             raise
         complain(error)
         return code
-
-
-def run_hydra_job(config: DictConfig) -> None:
-    """Run one job in the folder that Hydra made for it.
-
-    A single run ends the process with its exit code. A job of a sweep only records how it ended,
-    so that the jobs after it run; the sweep reads the records.
-    """
-    from clipbench.cli.job import run_job
-
-    node = HydraConfig.get()
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    code = run_job(
-        {str(key): value for key, value in plain.items()},
-        folder=Path(node.runtime.output_dir),
-        overrides=[text.lstrip("+") for text in node.overrides.task],
-    )
-    if node.mode == RunMode.RUN:
-        sys.exit(code)
 
 
 def _single(parsed: Namespace, composition: Composition) -> int:

@@ -22,7 +22,7 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip
+from clipbench.clips.base import Clip, keep_positive
 from clipbench.clips.threshold import Threshold
 
 
@@ -93,6 +93,7 @@ class StraightThroughGate(SigmoidGate):
     def forward(self, x: Tensor) -> Tensor:
         """Drop what is at or below the threshold."""
         soft = super().forward(x)
-        hard = torch.where(x > self.lower.for_input(x), x, 0)
+        with torch.no_grad():
+            hard = keep_positive(x, x - self.lower.for_input(x))
         # The bracket is exactly zero and carries the gradient; hard + soft - soft would round.
-        return hard.detach() + (soft - soft.detach())
+        return hard + (soft - soft.detach())

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
@@ -53,13 +54,14 @@ class Fed(NamedTuple):
 IDENTITY = Moments(square=1.0, slope_square=1.0)
 
 
+@lru_cache(maxsize=16)
 def normal_nodes(num_features: int) -> Tensor:
     """Give a (Q, num_features) sample of N(0, 1) whose plain mean is a quadrature.
 
     The normal is cut into Q * num_features bins of equal mass and every bin is represented by its
     root mean square, so that z^2 is integrated without error. Equal mass instead of a weighted
     grid, and shuffled columns, because a clip may look at the whole sample (a mask of the largest
-    k): each row has to look like a sample of the normal.
+    k): each row has to look like a sample of the normal. Kept, because sites of a width share it.
     """
     rows = max(NODES // num_features, 1024)
     bins = rows * num_features
@@ -83,15 +85,17 @@ def moments(clip: Callable[[Tensor], Tensor], *, num_features: int) -> Moments:
         clip: The function; called once on a float64 (Q, num_features) tensor.
         num_features: Channels of the clip's input.
     """
-    nodes = normal_nodes(num_features).requires_grad_()
+    nodes = normal_nodes(num_features).clone().requires_grad_()
     with torch.enable_grad():
         answer = clip(nodes)
-    if answer.requires_grad:
-        (slope,) = torch.autograd.grad(answer.sum(), nodes, allow_unused=True)
-    else:
-        slope = None
-    slope_square = 0.0 if slope is None else slope.square().mean().item()
-    return Moments(answer.detach().square().mean().item(), slope_square)
+        total = answer.sum()
+    slope = None
+    if total.requires_grad:
+        (slope,) = torch.autograd.grad(total, nodes, allow_unused=True)
+    return Moments(
+        square=answer.detach().square().mean().item(),
+        slope_square=0.0 if slope is None else slope.square().mean().item(),
+    )
 
 
 def gain(clip: Callable[[Tensor], Tensor], *, num_features: int) -> float:

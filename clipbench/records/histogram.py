@@ -11,7 +11,7 @@ class Histogram(TypedDict):
     """Counts of values in adjacent bins.
 
     ``limits`` are the right edges of the bins, ascending; the first bin begins at ``min``. The five
-    numbers about the values (``num`` is how many there are) are exact and not made from the bins.
+    numbers about the values (``num`` is how many there are) are of the values, not of the bins.
     """
 
     min: float

@@ -41,10 +41,8 @@ def colour(train: int = 6, test: int = 4, seed: int = 0) -> Arrays:
     return Arrays(*part(train), *part(test))
 
 
-def file_set(
-    arrays: Arrays, *sources: Source, sha256: Mapping[str, str] | None = None, **changes: object
-) -> FileSet:
-    """Return a set whose pinned digests are those of the arrays (or none, or others)."""
+def file_set(arrays: Arrays, *sources: Source, **changes: object) -> FileSet:
+    """Return a set whose facts are those of the arrays, but for the changes."""
     facts = {
         "name": "tiny",
         "train": len(arrays.train_labels),
@@ -52,7 +50,7 @@ def file_set(
         "image_shape": arrays.train_images.shape[1:],
         "class_names": ("a", "b", "c"),
         "sources": sources,
-        "sha256": digests(arrays) if sha256 is None else sha256,
+        "sha256": digests(arrays),
     }
     return FileSet(**(facts | changes))  # type: ignore[arg-type]
 

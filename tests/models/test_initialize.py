@@ -194,11 +194,9 @@ class TestPairing:
             assert torch.equal(a.weight, b.weight.float())
 
     def test_shared_is_he_s_factor_everywhere(self, family):
-        assert scales(model_of(family, CLAMP, init="shared"), model_of(family, RELU))[
-            1:
-        ] == pytest.approx([1] * (len(layers(model_of(family))) - 1), rel=1e-5)
-        first = layers(model_of(family, CLAMP, init="shared"))[0].weight
-        torch.testing.assert_close(first, layers(model_of(family))[0].weight * math.sqrt(2))
+        first, *others = scales(model_of(family, CLAMP, init="shared"), model_of(family, RELU))
+        assert first == pytest.approx(math.sqrt(2))
+        assert others == pytest.approx([1] * len(others), rel=1e-5)
 
 
 class TestInitialize:
@@ -234,13 +232,13 @@ class TestInitialize:
         assert all(torch.count_nonzero(layer.bias) == 0 for layer in layers(model))
 
     def test_edge_of_chaos_has_its_two_variances(self):
-        edge = model_of(MLP, make(F.hardtanh), init="edge_of_chaos", widths=[2000, 2000])
-        gained = model_of(MLP, make(F.hardtanh), widths=[2000, 2000])
+        edge = model_of(MLP, make(F.hardtanh), init="edge_of_chaos", widths=[400, 400])
+        gained = model_of(MLP, make(F.hardtanh), widths=[400, 400])
         factors = scales(edge, gained)
         assert factors[1:] == pytest.approx([(1 / 0.6827) ** 0.5 / 1.39204] * 2, rel=1e-3)
         assert torch.count_nonzero(edge.fc1.linear.bias) == 0  # the images have no clip
         bias = edge.fc2.linear.bias
-        assert bias.square().mean().item() == pytest.approx(1 - 0.51606 / 0.6827, rel=0.1)
+        assert bias.square().mean().item() == pytest.approx(1 - 0.51606 / 0.6827, rel=0.2)
 
     def test_relu_s_edge_of_chaos_is_he_s(self):
         edge = model_of(MLP, RELU, init="edge_of_chaos")

@@ -1,4 +1,4 @@
-"""A small model with known sites, and everything its clips saw, kept whole as the slow reference."""
+"""A small model with known sites, and all that its clips saw, kept whole as the slow reference."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Net(nn.Module):
         channelwise = LearnableClip(num_features=4, per="channel", init=0.4)
         self.conv1 = Unit(nn.Conv2d(1, 4, 3, padding=1), ReLU(num_features=4), nn.MaxPool2d(2))
         self.conv2 = Unit(nn.Conv2d(4, 4, 3, padding=1), channelwise, nn.Identity())
-        self.hidden = Unit(nn.Linear(64, 6), LearnableClip(num_features=6, init=0.3))
+        self.hidden = Unit(nn.Linear(64, 6), LearnableClip(num_features=6, init=0.1))
         with torch.no_grad():
             # Two units of conv1 that cannot be active for inputs in [-3, 3].
             self.conv1.layer.bias[1] = self.conv1.layer.bias[3] = -100.0
