@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "clipbench"
 
-# A room may import the rooms of the levels below its own. `optim.param_groups` and `records.durable`
-# are files with a level of their own.
+# A room may import the rooms of the levels below its own. `optim.param_groups` and
+# `records.durable` are files with a level of their own.
 LEVELS = [
     {"records.durable"},
     {"clips", "grad_clips", "regularizers", "models", "data", "optim", "records"},
@@ -55,7 +55,9 @@ def module_of(path: Path) -> str:
 
 
 def test_every_room_has_a_level():
-    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    rooms = {
+        path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
+    }
     rooms.discard("conf")
     assert rooms <= set().union(*LEVELS)
 
@@ -93,9 +95,7 @@ def test_no_cycle_inside_a_room():
         visit(module, ())
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name
-)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
 def test_init_files_are_a_docstring(path):
     tree = ast.parse(path.read_text())
     assert len(tree.body) == 1, "an __init__.py imports and defines nothing"
@@ -106,7 +106,9 @@ def test_omegaconf_and_hydra_stay_in_the_cli():
     for path in sources():
         if "cli" in path.relative_to(PACKAGE).parts:
             continue
-        foreign = [name for name in imports_of(path) if name.split(".")[0] in ("hydra", "omegaconf")]
+        foreign = [
+            name for name in imports_of(path) if name.split(".")[0] in ("hydra", "omegaconf")
+        ]
         assert not foreign, f"{module_of(path)} imports {foreign}"
 
 

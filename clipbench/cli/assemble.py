@@ -152,5 +152,3 @@ def trial_faults(config: Config) -> list[str]:
         except (ValueError, TypeError) as error:
             faults.append(f"{group}: {error}")
     return faults
-
-

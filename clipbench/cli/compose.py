@@ -8,7 +8,6 @@ every unknown key, wrong type and bad value at once.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
@@ -71,24 +70,6 @@ class Composition:
     overrides: list[str]
 
 
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command line as Hydra does; refuse the flags that would bypass the check.
-
-    Raises:
-        ConfigError: ``--experimental-rerun`` (it unpickles), ``--config-name``, ``--config-path``.
-    """
-    parsed = get_args_parser().parse_intermixed_args(arguments)
-    remedies = {
-        "experimental_rerun": "use 'clipbench rerun RUN'",
-        "config_name": "use experiment=NAME",
-        "config_path": "use --config-dir DIR",
-    }
-    wrong = [flag for flag in remedies if getattr(parsed, flag) is not None]
-    if wrong:
-        raise ConfigError([f"--{flag.replace('_', '-')}: {remedies[flag]}" for flag in wrong])
-    return parsed
-
-
 def compose(
     overrides: Sequence[str], *, multirun: bool = False, config_dir: str | None = None
 ) -> Composition:
@@ -134,8 +115,9 @@ def read_words(overrides: Sequence[str]) -> Words:
     """
     with _loader(None) as loader:
         words, faults = _read_words(loader, overrides, multirun=False)
-        chosen = [word for word in words if _options(loader, word.key_or_group, [])]
-    groups = [word.input_line or "" for word in chosen]
+        groups = _Groups(loader, overrides)
+        chosen = [word for word in words if groups.options(word.key_or_group)]
+    choices = [word.input_line or "" for word in chosen]
     rest = [word for word in words if word not in chosen]
     folders = [word.value() for word in rest if word.key_or_group == "hydra.run.dir"]
     for word in rest:
@@ -148,7 +130,7 @@ def read_words(overrides: Sequence[str]) -> Words:
         for word in rest
         if not word.is_hydra_override() and word.key_or_group != "trust"
     }
-    return Words(groups, values, _trusted(words), str(folders[-1]) if folders else None)
+    return Words(choices, values, _trusted(words), str(folders[-1]) if folders else None)
 
 
 @contextmanager
@@ -175,6 +157,7 @@ def _read_words(
 ) -> tuple[list[Override], list[str]]:
     """Parse each override; return the usable ones, normalised, and the faults of the others."""
     parser = OverridesParser.create(config_loader=loader)
+    groups = _Groups(loader, overrides)
     words: list[Override] = []
     faults: list[str] = []
     for text in overrides:
@@ -186,27 +169,38 @@ def _read_words(
         if override.is_sweep_override() and not multirun:
             faults.append(f"'{text}' lists several values: add -m for a sweep, or quote the value")
             continue
-        problem = _wrong_option(loader, override, overrides)
+        problem = _wrong_option(groups, override)
         if problem is not None:
             faults.append(problem)
             continue
-        line = _forced(override, overrides=overrides, loader=loader)
-        words += parser.parse_overrides([line])
+        words += parser.parse_overrides([_forced(groups, override)])
     return words, faults
 
 
-def _options(loader: ConfigLoader, group: str, overrides: Sequence[str]) -> list[str]:
-    """Return the options of a group, also those of folders added by ``hydra.searchpath``."""
-    searchpath = [text for text in overrides if text.startswith("hydra.searchpath=")]
-    return loader.get_group_options(group, config_name=CONFIG_NAME, overrides=searchpath)
+class _Groups:
+    """The options of each group, also those of folders added by ``hydra.searchpath``.
+
+    What has been looked up is kept: Hydra copies all it has read for every look.
+    """
+
+    def __init__(self, loader: ConfigLoader, overrides: Sequence[str]) -> None:
+        self._loader = loader
+        self._searchpath = [text for text in overrides if text.startswith("hydra.searchpath=")]
+        self._known: dict[str, list[str]] = {}
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group; none if there is no such group."""
+        if group not in self._known:
+            self._known[group] = self._loader.get_group_options(
+                group, config_name=CONFIG_NAME, overrides=self._searchpath
+            )
+        return self._known[group]
 
 
-def _wrong_option(
-    loader: ConfigLoader, override: Override, overrides: Sequence[str]
-) -> str | None:
+def _wrong_option(groups: _Groups, override: Override) -> str | None:
     """Return what is wrong with a group choice, or None (also for what is no group choice)."""
     group = override.key_or_group
-    options = _options(loader, group, overrides)
+    options = groups.options(group)
     if not options or override.is_delete():
         return None
     for choice in _chosen(override):
@@ -231,13 +225,13 @@ def _chosen(override: Override) -> list[str]:
     return [str(choice) for choice in value] if isinstance(value, list) else [str(value)]
 
 
-def _forced(override: Override, *, overrides: Sequence[str], loader: ConfigLoader) -> str:
+def _forced(groups: _Groups, override: Override) -> str:
     """Return an override as text that Hydra accepts once the check has passed it."""
     text = override.input_line or ""
     if override.is_delete() or override.is_hydra_override():
         return text
     bare = text.lstrip("+")
-    return bare if _options(loader, override.key_or_group, overrides) else f"++{bare}"
+    return bare if groups.options(override.key_or_group) else f"++{bare}"
 
 
 def _trusted(words: Sequence[Override]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from clipbench.cli.assemble import load_data, make_probes, ordered, pick_device
-from clipbench.cli.errors import DONE, ConfigError, complain, exit_code
-from clipbench.cli.recorded import Recorded, read_recorded
+from clipbench.cli.errors import DONE, ConfigError, guarded
+from clipbench.cli.recorded import read_recorded
 from clipbench.probes.observe import observe
 from clipbench.probes.thresholds import threshold_scalars
 from clipbench.training.checkpoint import load_run
@@ -35,30 +35,20 @@ def main(arguments: list[str]) -> int:
         "overrides", nargs="*", metavar="KEY=VALUE", help=f"of {', '.join(MAY_CHANGE)}"
     )
     parsed = parser.parse_args(arguments)
-    try:
-        _refuse_other_keys(parsed.overrides)
-        _evaluate(parsed.run, read_recorded(parsed.run, parsed.overrides))
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
-        complain(error)
-        return code
-    return DONE
+    return guarded(lambda: _evaluate(parsed.run, parsed.overrides))
 
 
 def _refuse_other_keys(overrides: list[str]) -> None:
     keys = [text.lstrip("+").partition("=")[0] for text in overrides]
     wrong = [key for key in keys if key not in MAY_CHANGE and not key.startswith("probe.")]
     if wrong:
-        raise ConfigError(
-            [f"{key}: eval cannot change this, clipbench rerun can" for key in wrong]
-        )
+        raise ConfigError([f"{key}: eval cannot change this, clipbench rerun can" for key in wrong])
 
 
-def _evaluate(run: Path, recorded: Recorded) -> None:
+def _evaluate(run: Path, overrides: list[str]) -> int:
     """Print loss and accuracy of both parts, then what the probes see on the test part."""
-    config = recorded.config
+    _refuse_other_keys(overrides)
+    config = read_recorded(run, overrides).config
     device = pick_device(config["trainer"]["device"])
     model = load_run(run, trust=config["trust"]).to(device)
     data = load_data(config).to(device)
@@ -74,3 +64,4 @@ def _evaluate(run: Path, recorded: Recorded) -> None:
     print(f"{run} on {device}; sites measured on the test part")
     for tag, value in scalars.items():
         print(f"  {tag:<40} {value:.6g}")
+    return DONE

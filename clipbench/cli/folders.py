@@ -29,7 +29,9 @@ def overrides_name(overrides: Iterable[str]) -> str:
     the original, so that two jobs never share one.
     """
     bare = [text.lstrip("+") for text in overrides]
-    kept = [text for text in bare if text.partition("=")[0] not in SILENT and "hydra" not in text[:5]]
+    kept = [
+        text for text in bare if text.partition("=")[0] not in SILENT and "hydra" not in text[:5]
+    ]
     wanted = ",".join(kept) or "defaults"
     safe = re.sub(r"[^A-Za-z0-9._=,+~-]", "_", wanted)[:MAX_LENGTH].strip(".")
     if safe == wanted:
@@ -59,6 +61,12 @@ def single_run_folder(config: dict[str, Any], overrides: Sequence[str]) -> Path:
 def sweep_folder(name: str | None) -> Path:
     """Return where a sweep lands: by its name, or by the time."""
     return OUTPUTS / name if name is not None else _first_free(OUTPUTS, _now())
+
+
+def relative(path: Path) -> Path:
+    """Return a path as a person would type it: from here, where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _first_free(parent: Path, stem: str) -> Path:

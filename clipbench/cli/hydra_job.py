@@ -9,7 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from clipbench.cli.folders import relative
 from clipbench.cli.job import run_job
+from clipbench.cli.summary import show_line, show_run
 
 
 def run_hydra_job(config: DictConfig) -> None:
@@ -21,10 +23,12 @@ def run_hydra_job(config: DictConfig) -> None:
     node = HydraConfig.get()
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
+    alone = node.mode == RunMode.RUN
     code = run_job(
         {str(key): value for key, value in plain.items()},
-        folder=Path(node.runtime.output_dir),
+        folder=relative(Path(node.runtime.output_dir)),
         overrides=[text.lstrip("+") for text in node.overrides.task],
+        show=show_run if alone else show_line,
     )
-    if node.mode == RunMode.RUN:
+    if alone:
         sys.exit(code)

@@ -36,7 +36,8 @@ def faults_of_hydra(node: DictConfig, shipped: DictConfig) -> list[str]:
     faults += [
         f"hydra.{key}: '{value}' is not one of Hydra's own or of clipbench's extras"
         for key, value in theirs.items()
-        if key.endswith("_target_") and not str(value).startswith(MAY_BE_NAMED)
+        if key.endswith("_target_")
+        and not str(value).startswith(MAY_BE_NAMED)
         and ours.get(key) != value
     ]
     return faults

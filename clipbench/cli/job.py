@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clipbench.cli.assemble import load_data, pick_device
-from clipbench.cli.errors import DIVERGED, DONE, complain, exit_code
+from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_seed
 from clipbench.cli.stopping import stop_on_signals
-from clipbench.cli.summary import show_seeds
+from clipbench.cli.summary import show_line, show_seeds
 
 
-def run_job(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[str]) -> int:
+def run_job(
+    config: Mapping[str, Any],
+    *,
+    folder: Path,
+    overrides: Sequence[str],
+    show: Callable[[Path], None],
+) -> int:
     """Train every seed of a job, say how it went, and return the exit code.
 
     One seed's divergence does not touch the others. Any other failure ends the job.
@@ -22,18 +28,18 @@ def run_job(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[str]
         config: A checked configuration.
         folder: The job's folder: the run directory of a single seed, the parent of several.
         overrides: What the user typed.
+        show: How a run that has finished is shown, where the job is one seed.
     """
-    try:
-        return _run_seeds(config, folder=folder, overrides=overrides)
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
-        complain(error)
-        return code
+    return guarded(lambda: _run_seeds(config, folder=folder, overrides=overrides, show=show))
 
 
-def _run_seeds(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[str]) -> int:
+def _run_seeds(
+    config: Mapping[str, Any],
+    *,
+    folder: Path,
+    overrides: Sequence[str],
+    show: Callable[[Path], None],
+) -> int:
     seeds = range(config["seed"], config["seed"] + config["num_seeds"])
     paths = {seed: folder if len(seeds) == 1 else folder / f"seed={seed}" for seed in seeds}
     codes = []
@@ -45,6 +51,8 @@ def _run_seeds(config: Mapping[str, Any], *, folder: Path, overrides: Sequence[s
             code = run_seed(own, data, path, overrides=overrides, stop=stop)
             if code not in (DONE, DIVERGED):
                 return code
+            if code == DONE:
+                show(path) if len(seeds) == 1 else show_line(path)
             codes.append(code)
     if len(seeds) > 1:
         show_seeds(list(paths.values()))

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from clipbench.cli.conf_dir import conf_dir
+from clipbench.cli.conf_dir import conf_dir, option_names
 from clipbench.cli.errors import USAGE
 from clipbench.cli.nearest import nearest
 
@@ -87,11 +87,11 @@ def read_choice(group: str, name: str) -> Choice:
 
 
 def _names(what: str) -> list[str]:
-    return sorted(path.stem for path in (conf_dir() / GROUPS[what]).glob("*.yaml"))
+    return option_names(conf_dir(), GROUPS[what])
 
 
 def _summary(choice: Choice) -> str:
-    """Return the first line of the help: the YAML file's comment if it has one, else the class's."""
+    """Return the first line of the help: the YAML file's comment, else the class's."""
     if choice.comment:
         return choice.comment
     own, module = _docstrings(choice.target)

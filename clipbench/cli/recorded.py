@@ -42,7 +42,11 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
     """
     record = read_run(run)
     words = read_words(overrides)
-    config = copy.deepcopy(dict(record["config"])) | {"num_seeds": 1, "trust": list(words.trust)}
+    config = copy.deepcopy(dict(record["config"])) | {
+        "num_seeds": 1,
+        "name": None,
+        "trust": list(words.trust),
+    }
     if words.groups:
         config = _with_groups(config, words)
     loose = OmegaConf.create(config)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from clipbench.cli.errors import complain, exit_code
+from clipbench.cli.errors import guarded
 from clipbench.cli.folders import single_run_folder
 from clipbench.cli.job import run_job
 from clipbench.cli.recorded import read_recorded
+from clipbench.cli.summary import show_run
 
 EXAMPLES = """\
 examples:
@@ -29,16 +30,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", type=Path, help="a run directory")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for clipbench train")
     parsed = parser.parse_args(arguments)
-    try:
-        recorded = read_recorded(parsed.run, parsed.overrides)
-        if recorded.run_dir is not None:
-            folder = Path(recorded.run_dir)
-        else:
-            folder = single_run_folder(recorded.config, recorded.typed)
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
-        complain(error)
-        return code
-    return run_job(recorded.config, folder=folder, overrides=recorded.typed)
+    return guarded(lambda: _rerun(parsed.run, parsed.overrides))
+
+
+def _rerun(run: Path, overrides: list[str]) -> int:
+    recorded = read_recorded(run, overrides)
+    if recorded.run_dir is not None:
+        folder = Path(recorded.run_dir)
+    else:
+        folder = single_run_folder(recorded.config, recorded.typed)
+    return run_job(recorded.config, folder=folder, overrides=recorded.typed, show=show_run)

@@ -17,7 +17,6 @@ from clipbench.cli.assemble import Assembly, assemble, shape_of
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
-from clipbench.cli.summary import show_run
 from clipbench.data.images import ImageData
 from clipbench.probes.thresholds import threshold_scalars
 from clipbench.records.durable import write_bytes
@@ -70,7 +69,11 @@ def run_seed(
         threads=torch.get_num_threads(),
         stacked=False,
         overrides=overrides,
-        data={"name": data.name, "shape": shape_of(data), "provenance": data.provenance},
+        data={
+            "name": data.name,
+            "shape": {**shape_of(data)},
+            "provenance": {**data.provenance},
+        },
     )
     try:
         results = _train_and_test(config, data, path, stop=stop)
@@ -92,7 +95,6 @@ def run_seed(
         run.finish("failed", results={}, cause=describe(error) or type(error).__name__)
         raise
     run.finish("finished", results=results)
-    show_run(path)
     return DONE
 
 

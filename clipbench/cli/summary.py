@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from clipbench.records.journal import JOURNAL_FILE, read
 from clipbench.records.reading import RunError
@@ -36,6 +35,12 @@ def show_run(path: Path) -> None:
         f"               tensorboard --logdir {path}",
     ]
     print("\n".join(line for line in lines if line or line is lines[0]))
+
+
+def show_line(path: Path) -> None:
+    """Print one line for a finished run of a sweep or of a job of several seeds."""
+    results = read_run(path)["results"]
+    print(f"test accuracy {percent(results['test/accuracy'])}  {path}")
 
 
 def threshold_lines(path: Path, results: Mapping[str, float]) -> list[str]:
@@ -103,7 +108,7 @@ def percent(fraction: float) -> str:
 
 def _status(path: Path) -> tuple[str, str]:
     try:
-        record: dict[str, Any] = read_run(path)
+        record = read_run(path)
     except RunError:
         return "unreadable", ""
     accuracy = record["results"].get("test/accuracy")

@@ -83,6 +83,6 @@ class Augment:
         height, width = images.shape[2:]
         y = torch.arange(height, device=images.device) - rows[:, ROW, None] + self.cutout // 2
         x = torch.arange(width, device=images.device) - rows[:, COLUMN, None] + self.cutout // 2
-        inside_y, inside_x = (0 <= y) & (y < self.cutout), (0 <= x) & (x < self.cutout)
+        inside_y, inside_x = (y >= 0) & (y < self.cutout), (x >= 0) & (x < self.cutout)
         square = inside_y[:, None, :, None] & inside_x[:, None, None, :]  # (N, 1, H, W)
         return torch.where(square, 0.0, images)

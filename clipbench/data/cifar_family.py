@@ -20,7 +20,7 @@ from clipbench.data.sources import SourceError
 
 MAX_UNPACKED_BYTES = 512 * 2**20
 # By reduction, not by name: numpy has moved this function and warns at its old place.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # type: ignore[index]
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,

@@ -164,10 +164,13 @@ def split_validation(split: Split, *, val_size: int, split_seed: int) -> tuple[S
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(split_seed))
     held_out = torch.zeros(len(split), dtype=torch.bool)
     held_out[order[:val_size]] = True
-    return (
-        Split(split.images[~held_out], split.labels[~held_out]),
-        Split(split.images[held_out], split.labels[held_out]),
-    )
+    return _select(split, ~held_out), _select(split, held_out)
+
+
+def _select(split: Split, marked: Tensor) -> Split:
+    # Whole images are copied, which indexing with the marks does at a third of the speed.
+    chosen = marked.nonzero().squeeze(1)
+    return Split(split.images.index_select(0, chosen), split.labels.index_select(0, chosen))
 
 
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -85,9 +85,7 @@ def from_mirrors(listing: Listing, *, rules: Rules = RULES) -> dict[str, bytes]:
     raise SourceError(", ".join(causes))
 
 
-def _fetch_all(
-    folder: str, files: Sequence[tuple[str, str]], rules: Rules
-) -> dict[str, bytes]:
+def _fetch_all(folder: str, files: Sequence[tuple[str, str]], rules: Rules) -> dict[str, bytes]:
     deadline = time.monotonic() + rules.total_seconds
     return {name: _fetch(folder + name, md5, rules, deadline=deadline) for name, md5 in files}
 
@@ -158,7 +156,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed over to the caller whole
+        except BaseException as error:  # handed over to the caller whole
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -82,6 +82,16 @@ class FileSet:
         size = "x".join(str(length) for length in self.image_shape)
         return f"{self.train:,} + {self.test:,} images of {size}, {len(self.class_names)} classes"
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array."""
+        return {
+            "train_images": (self.train, *self.image_shape),
+            "train_labels": (self.train,),
+            "test_images": (self.test, *self.image_shape),
+            "test_labels": (self.test,),
+        }
+
 
 @dataclass(frozen=True)
 class Obtained:
@@ -153,10 +163,8 @@ def refuse_foreign(arrays: Arrays, files: FileSet) -> dict[str, str]:
     Raises:
         SourceError: Shapes, labels or digests are not those of the set.
     """
-    counts = {"train": files.train, "test": files.test}
-    for part, array in arrays._asdict().items():
-        shape = (counts[part.split("_")[0]],)
-        shape += files.image_shape if part.endswith("images") else ()
+    for part, shape in files.shapes.items():
+        array = getattr(arrays, part)
         if array.shape != shape or array.dtype != np.uint8:
             raise SourceError(f"{part} are {array.shape} {array.dtype}, not {shape} uint8")
     for part in ("train_labels", "test_labels"):
@@ -171,7 +179,7 @@ def refuse_foreign(arrays: Arrays, files: FileSet) -> dict[str, str]:
 
 
 def _from_cache(files: FileSet, folder: Path) -> Obtained:
-    arrays, source, stored = cache.read(folder)
+    arrays, source, stored = cache.read(folder, files.shapes)
     try:
         found = refuse_foreign(arrays, files)
     except SourceError as error:

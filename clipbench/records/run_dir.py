@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self, cast, get_args
+from types import UnionType
+from typing import Any, Literal, Self, TypedDict, cast, get_args, get_origin, get_type_hints
 
 from clipbench.records import provenance
 from clipbench.records.config_hash import Config, changed_keys, config_hash, group_hash
@@ -25,6 +26,23 @@ MAX_BYTES = 16 * 2**20
 
 Status = Literal["running", "finished", "failed", "diverged", "interrupted"]
 _NAMED_KEYS = 6
+
+
+class Manifest(TypedDict):
+    """What readers rely on in a manifest; it holds more: commit, versions, machine, times."""
+
+    status: Status
+    config: dict[str, Any]
+    overrides: list[str]
+    config_hash: str
+    group: str
+    seed: int
+    data: dict[str, Any]
+    cause: str | None
+    results: dict[str, float]
+
+
+_KINDS: dict[Any, Any] = {Literal: str, UnionType: str | None}
 
 
 class RunDirectory:
@@ -114,7 +132,7 @@ class RunDirectory:
         write_bytes(self.path / RUN_FILE, text.encode("ascii") + b"\n")
 
 
-def read_run(path: Path) -> dict[str, Json]:
+def read_run(path: Path) -> Manifest:
     """Read the manifest of a run directory, without its ``digest``.
 
     Non-finite numbers stand again as numbers in ``config`` and ``results``.
@@ -126,7 +144,7 @@ def read_run(path: Path) -> dict[str, Json]:
     manifest = _parse_manifest(file, _read_capped(file))
     for key in ("config", "results"):
         manifest[key] = cast(Json, unspell(manifest[key]))
-    return manifest
+    return cast(Manifest, manifest)
 
 
 def refuse_other_config(path: Path, config: Config) -> None:
@@ -140,7 +158,7 @@ def refuse_other_config(path: Path, config: Config) -> None:
     held = read_run(path)
     if held["config_hash"] == config_hash(config):
         return
-    keys = changed_keys(cast(dict[str, Json], held["config"]), config)
+    keys = changed_keys(held["config"], config)
     named = ", ".join(keys[:_NAMED_KEYS]) + (", …" if len(keys) > _NAMED_KEYS else "")
     raise RunError(
         f"The run directory holds a run of another config; it differs in: {named}.",
@@ -175,14 +193,15 @@ def _parse_manifest(file: Path, content: bytes) -> dict[str, Json]:
     return document
 
 
-def _is_manifest(document: dict[str, Json]) -> bool:
+def _is_manifest(document: Mapping[str, object]) -> bool:
     """Tell whether a document has the parts that readers rely on: anybody can make a digest."""
+    kinds = {key: get_origin(kind) or kind for key, kind in get_type_hints(Manifest).items()}
+    results = document.get("results")
     return (
-        isinstance(document.get("config"), dict)
-        and isinstance(document.get("results"), dict)
-        and isinstance(document.get("config_hash"), str)
-        and isinstance(document.get("group"), str)
-        and document.get("status") in get_args(Status)
+        all(isinstance(document.get(key), _KINDS.get(kind, kind)) for key, kind in kinds.items())
+        and document["status"] in get_args(Status)
+        and isinstance(results, dict)
+        and all(isinstance(unspell(value), int | float) for value in results.values())
     )
 
 

@@ -26,7 +26,9 @@ def resolve(target: str, *, trust: Sequence[str] = ()) -> Callable[..., Any]:
     module_name, _, name = target.rpartition(".")
     package = target.partition(".")[0]
     if package != OWN_PACKAGE and package not in trust:
-        raise ValueError(f"'{target}' lies outside clipbench; name its package in trust=[{package}]")
+        raise ValueError(
+            f"'{target}' lies outside clipbench; name its package in trust=[{package}]"
+        )
     try:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:

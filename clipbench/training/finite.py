@@ -95,8 +95,11 @@ def first_fault(model: nn.Module, images: Tensor, labels: Tensor) -> str:
     for name, finite in outputs:
         if not finite:
             return f"the output of {name}"
-    if not loss.isfinite():
-        return "the loss"
+    return "the loss" if not loss.isfinite() else _gradient_fault(model, loss)
+
+
+def _gradient_fault(model: nn.Module, loss: Tensor) -> str:
+    """Name the gradient, from the last layer back, that is not finite."""
     parameters = dict(model.named_parameters())
     gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     for name, gradient in reversed(list(zip(parameters, gradients, strict=True))):

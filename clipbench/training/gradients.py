@@ -13,7 +13,7 @@ GradClip = Callable[[list[Tensor]], list[Tensor]]
 
 
 def global_norm(gradients: Sequence[Tensor]) -> Tensor:
-    """Return the L2 norm over all gradients together, as a 0-d tensor; zero where there are none."""
+    """Return the L2 norm over all gradients together, as a 0-d tensor; zero if there are none."""
     if not gradients:
         return torch.zeros(())
     return torch.nn.utils.get_total_norm(gradients, norm_type=2.0)

@@ -39,7 +39,7 @@ class Progress(Protocol):
         """An epoch is done; these are its scalars."""
 
 
-def train(
+def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
     state: TrainState,
     *,
     train_batches: ShuffledBatches,

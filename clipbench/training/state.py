@@ -31,7 +31,7 @@ class TrainState:
     step: int = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return tensors and plain numbers only, as ``torch.load(weights_only=True)`` wants them."""
+        """Return tensors and plain numbers only, as ``torch.load(weights_only=True)`` wants."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

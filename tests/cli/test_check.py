@@ -129,10 +129,12 @@ def test_trust_is_not_taken_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--config-name", "x"], ["--config-path", "x"], ["--experimental-rerun", "x"]], ids=str
+    "flags",
+    [["--config-name", "x"], ["--config-path", "x"], ["--experimental-rerun", "x"]],
+    ids=str,
 )
 def test_flags_that_would_bypass_the_check_are_refused(flags):
-    from clipbench.cli.compose import parse_arguments
+    from clipbench.cli.flags import parse_arguments
 
     with pytest.raises(ConfigError, match="use "):
         parse_arguments(flags)

@@ -16,6 +16,7 @@ from clipbench.data.arrays import Arrays, digests
 from tests.data.tiny_files import grey
 
 ARRAYS = grey()
+SHAPES = {part: array.shape for part, array in ARRAYS._asdict().items()}
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_round_trip(folder):
-    arrays, source, sha256 = cache.read(folder)
+    arrays, source, sha256 = cache.read(folder, SHAPES)
     for part in Arrays._fields:
         assert np.array_equal(getattr(arrays, part), getattr(ARRAYS, part))
         assert getattr(arrays, part).flags.writeable
@@ -42,7 +43,7 @@ def test_a_folder_without_its_record_is_absent(folder):
     (folder / cache.RECORD).unlink()
     assert not cache.is_present(folder)
     with pytest.raises(cache.Absent, match="not in"):
-        cache.read(folder)
+        cache.read(folder, SHAPES)
 
 
 def test_a_full_disk_leaves_no_record_and_no_temporary(tmp_path, monkeypatch):
@@ -64,12 +65,19 @@ def test_a_full_disk_leaves_no_record_and_no_temporary(tmp_path, monkeypatch):
     }
 
 
-def damaged_or_other(folder: Path) -> bool:
-    """Return whether the set is refused, or at least has another digest."""
-    try:
-        return digests(cache.read(folder)[0]) != digests(ARRAYS)
-    except cache.Damaged:
-        return True
+def test_the_files_are_those_that_numpy_writes(folder):
+    for part, array in ARRAYS._asdict().items():
+        expected = io.BytesIO()
+        np.save(expected, array)
+        assert (folder / f"{part}.npy").read_bytes() == expected.getvalue()
+
+
+@pytest.mark.parametrize("shape", [(60_000, 28, 28), (50_000, 32, 32, 3), (10_000,), (1, 1)])
+def test_the_header_is_the_one_that_numpy_writes(shape):
+    expected = io.BytesIO()
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(expected, facts)
+    assert cache.header(shape) == expected.getvalue()
 
 
 def test_every_truncation_is_noticed(folder):
@@ -77,24 +85,22 @@ def test_every_truncation_is_noticed(folder):
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(cache.Damaged, match="train_images.npy"):
-            cache.read(folder)
+        with pytest.raises(cache.Damaged, match="train_images.npy is cut short"):
+            cache.read(folder, SHAPES)
 
 
-# A flip that makes a header hard to read draws this warning from numpy before its refusal.
-@pytest.mark.filterwarnings("ignore:Reading .npy.:UserWarning")
 def test_no_flipped_bit_goes_through_unnoticed(folder):
     path = folder / "train_images.npy"
     whole = path.read_bytes()
-    padding = whole[:128].rstrip(b"\n ")
-    for position in range(len(whole) * 8):
-        if len(padding) <= position // 8 < 127:
-            continue  # blanks between header and array: may change without harm
+    for position in range(len(whole)):
         flipped = bytearray(whole)
-        flipped[position // 8] ^= 1 << position % 8
+        flipped[position] ^= 1 << position % 8
         path.write_bytes(flipped)
-        assert damaged_or_other(folder) or position < 128 * 8, position
-        # In the header a flip may change the spelling and not the meaning; never the array.
+        if position < 128:
+            with pytest.raises(cache.Damaged, match="train_images.npy"):
+                cache.read(folder, SHAPES)
+        else:  # the caller compares this digest
+            assert digests(cache.read(folder, SHAPES)[0]) != digests(ARRAYS)
 
 
 def header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
@@ -112,14 +118,14 @@ def header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
         b"PK\x03\x04" + bytes(200),
         header((2**40, 2**10)),
         header((4,), descr="|O") + b"cos\nsystem\n(S'true'\ntR.",
-        b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535,
+        header((4,)) + b"too long",
     ],
-    ids=["empty", "web page", "zip", "forged size", "pickle", "deep header"],
+    ids=["empty", "web page", "zip", "forged size", "pickle", "longer"],
 )
 def test_foreign_files_are_refused(folder, content):
     (folder / "test_labels.npy").write_bytes(content)
     with pytest.raises(cache.Damaged, match="test_labels.npy"):
-        cache.read(folder)
+        cache.read(folder, SHAPES)
 
 
 def test_a_fifo_in_place_of_an_array_does_not_block(folder):
@@ -127,16 +133,17 @@ def test_a_fifo_in_place_of_an_array_does_not_block(folder):
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(cache.Damaged, match="missing"):
-        cache.read(folder)
+        cache.read(folder, SHAPES)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", json.dumps({"source": 3, "sha256": {}}), '"' + "a" * 10**6]
+    "text",
+    ["", "{", "[]", "null", "{}", json.dumps({"source": 3, "sha256": {}}), '"' + "a" * 10**6],
 )
 def test_a_bad_record_is_damage(folder, text):
     (folder / cache.RECORD).write_text(text)
     with pytest.raises(cache.Damaged, match=cache.RECORD):
-        cache.read(folder)
+        cache.read(folder, SHAPES)
 
 
 def test_where_the_cache_is(monkeypatch):

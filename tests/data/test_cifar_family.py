@@ -23,8 +23,12 @@ def archive(key: str = "labels") -> bytes:
     half = len(ARRAYS.train_images) // 2
     return tarball(
         {
-            "base/one": pickled_batch(ARRAYS.train_images[:half], ARRAYS.train_labels[:half], key=key),
-            "base/two": pickled_batch(ARRAYS.train_images[half:], ARRAYS.train_labels[half:], key=key),
+            "base/one": pickled_batch(
+                ARRAYS.train_images[:half], ARRAYS.train_labels[:half], key=key
+            ),
+            "base/two": pickled_batch(
+                ARRAYS.train_images[half:], ARRAYS.train_labels[half:], key=key
+            ),
             "base/test": pickled_batch(ARRAYS.test_images, ARRAYS.test_labels, key=key),
         }
     )
@@ -102,7 +106,7 @@ def test_no_call_in_a_pickle_is_made(tmp_path: Path, protocol, place):
         Runs(os.mkdir, str(marker)),
         Runs(eval, f"__import__('os').mkdir({str(marker)!r})"),
         Runs(np.fromfile, str(marker)),
-        Runs(getattr, np, "load"),
+        Runs(getattr, "text", "upper"),
     ):
         batch = {"data": np.zeros((1, 3072), np.uint8), "labels": [1]} | {place: call}
         content = pickle.dumps(call if place == "whole" else batch, protocol=protocol)

@@ -126,7 +126,7 @@ def test_a_file_comes_back(address, behaviour):
         ("large", "more than 10000 bytes"),
         ("gone", "answers 404"),
         ("away", "ftp is refused, only http is trusted"),
-        ("local", "file is refused|redirection to .* is not allowed"),
+        ("local", "Redirection to url 'file:///etc/passwd' is not allowed"),
         ("silent", "timed out"),
     ],
 )
@@ -195,7 +195,7 @@ def test_no_redirect_from_https_to_http():
 
 def test_the_rules_that_hold_when_none_are_given():
     assert Rules() == Rules(schemes=("https",), connect_seconds=5, total_seconds=60)
-    assert mirrors.RULES == Rules()
+    assert Rules() == mirrors.RULES
 
 
 def test_torchvisions_lists_are_read_in_both_of_their_forms():

@@ -11,7 +11,7 @@ from clipbench.data import mnist_family
 from clipbench.data.arrays import Arrays
 from clipbench.data.mnist_family import decode_gzipped, from_folder, from_official, from_package
 from clipbench.data.sources import SourceError
-from tests.data.tiny_files import gzipped_idx_files, grey, idx_files, put_npm, tarball
+from tests.data.tiny_files import grey, gzipped_idx_files, idx_files, put_npm, tarball
 
 ARRAYS = grey()
 

@@ -88,6 +88,15 @@ def test_a_constant_falls_into_one_bin(value: float) -> None:
     assert np.all(np.diff(histogram["limits"]) > 0)
 
 
+def test_what_lies_far_outside_the_first_batch_falls_into_the_outer_bins() -> None:
+    histogram = _histogram([torch.tensor([0.0, 1.0]), torch.tensor([1e30, 3e38, -1e30])])
+    assert histogram["counts"] == [2] + [0] * (BINS - 2) + [3]
+    assert (histogram["limits"][0], histogram["limits"][-1]) == (
+        1 / BINS,
+        pytest.approx(3e38),
+    )
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("first", [True, False])
 def test_values_that_are_not_finite_leave_no_histogram(bad: float, first: bool) -> None:

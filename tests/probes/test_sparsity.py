@@ -68,16 +68,25 @@ def test_smooth_clips_have_no_zeros_but_near_zeros() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_epsilon_is_a_bound_of_the_true_value_and_counts_itself(dtype: torch.dtype) -> None:
-    # 0.5 is exact in every dtype; 1e-3 is not, and bfloat16 would round it up beyond 0.001.
+def test_epsilon_counts_itself(dtype: torch.dtype) -> None:
     y = torch.tensor([[0.0, 0.5, -0.5, 0.75]], dtype=dtype)
     probe = Sparsity(epsilon=0.5)
     probe.update("a", ReLU(), y, y)
     assert probe.compute()["sparsity_epsilon/a"] == 0.75
-    above = torch.tensor([[1e-3]]).to(torch.bfloat16)
-    probe = Sparsity(epsilon=1e-3)
-    probe.update("a", ReLU(), above, above)
-    assert probe.compute()["sparsity_epsilon/a"] == float(above.double().item() <= 1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_epsilon_is_not_rounded_to_half_precision(dtype: torch.dtype) -> None:
+    below = torch.tensor([[1e-3]], dtype=dtype)
+    above = torch.nextafter(below, torch.ones(1, 1, dtype=dtype))
+    # Between two numbers of the dtype, but nearer to the upper one, which is beyond it.
+    epsilon = 0.3 * below.item() + 0.7 * above.item()
+    probe = Sparsity(epsilon=epsilon)
+    probe.update("below", ReLU(), below, below)
+    probe.update("above", ReLU(), above, above)
+    measured = probe.compute()
+    assert measured["sparsity_epsilon/below"] == 1
+    assert measured["sparsity_epsilon/above"] == 0
 
 
 def test_epsilon_zero_is_sparsity_itself(net: Any, images: Tensor) -> None:

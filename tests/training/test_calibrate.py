@@ -1,8 +1,8 @@
 import torch
-from tests.training.tiny import tiny_batches, tiny_data, tiny_model
 
 from clipbench.clips.learnable import LearnableClip
 from clipbench.training.calibrate import calibrate
+from tests.training.tiny import tiny_batches, tiny_data, tiny_model
 
 
 def ruled(*, num_features):

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from tests.training.tiny import tiny_data, tiny_model, tiny_ordered
 
 from clipbench.training.evaluate import evaluate
+from tests.training.tiny import tiny_data, tiny_model, tiny_ordered
 
 
 def test_equals_one_pass_over_everything_at_once():

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_run, tiny_state
 
 from clipbench.records.journal import read
 from clipbench.training.finite import (
@@ -14,6 +13,7 @@ from clipbench.training.finite import (
     StopWhenRead,
     first_fault,
 )
+from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_run, tiny_state
 
 BAD = [math.nan, math.inf, -math.inf]
 

@@ -32,7 +32,9 @@ def tiny_data() -> ImageData:
     return synthetic.load(num_samples=300, image_size=8, in_channels=1, num_classes=4, val_size=60)
 
 
-def tiny_model(data: ImageData, *, seed: int = 0, make_clip: Any = LearnableClip, **keys: Any) -> MLP:
+def tiny_model(
+    data: ImageData, *, seed: int = 0, make_clip: Any = LearnableClip, **keys: Any
+) -> MLP:
     return MLP(
         make_clip=make_clip,
         in_channels=data.in_channels,
@@ -59,7 +61,9 @@ def tiny_ordered(data: ImageData, part: str = "val") -> OrderedBatches:
     return OrderedBatches(getattr(data, part), batch_size=32, mean=data.mean, std=data.std)
 
 
-def tiny_state(model: torch.nn.Module, *, total_steps: int, seed: int = 0, lr: float = 3e-3) -> TrainState:
+def tiny_state(
+    model: torch.nn.Module, *, total_steps: int, seed: int = 0, lr: float = 3e-3
+) -> TrainState:
     optimizer = adamw(param_groups(model), lr=lr)
     return TrainState(model, optimizer, cosine(total_steps=total_steps), seed)
 
