@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 
+from clipbench.cli.conf_dir import conf_dir, option_names
 from clipbench.cli.errors import BAD_DATA, BAD_DISK, DONE, complain
 from clipbench.data import cache
 from clipbench.data.sources import BuiltIn, DataError, FileSet, obtain, verify
@@ -40,10 +40,7 @@ def main(argv: list[str]) -> int:
 
 def known_sets() -> dict[str, BuiltIn | FileSet]:
     """Return what is known of each set: every option of ``conf/data`` with a file of that name."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "conf"  # in a wheel; a checkout has it beside the package
-    folder = (inside if inside.is_dir() else package.parent / "conf") / "data"
-    modules = {path.stem: f"clipbench.data.{path.stem}" for path in sorted(folder.glob("*.yaml"))}
+    modules = {name: f"clipbench.data.{name}" for name in option_names(conf_dir(), "data")}
     return {
         name: import_module(module).CARD for name, module in modules.items() if find_spec(module)
     }
