@@ -57,8 +57,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def load_data(config: Config) -> ImageData:
-    """Load the data set of a configuration, on the CPU."""
-    data = build(config["data"], trust=config["trust"])
+    """Load the data set of a configuration, on the CPU.
+
+    Raises:
+        ConfigError: The set refuses its arguments in this combination.
+        DataError: No source gives the set.
+    """
+    try:
+        data = build(config["data"], trust=config["trust"])
+    except ValueError as error:
+        raise ConfigError([f"data: {error}"]) from error
     assert isinstance(data, ImageData)
     return data
 

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     names = _names(parsed.what)
     if parsed.name is None:
         for name in names:
-            print(f"{name:<20}{_summary(read_choice(GROUPS[parsed.what], name))}")
+            print(f"{name:<22}{_summary(read_choice(GROUPS[parsed.what], name))}")
         return 0
     if parsed.name not in names:
         return _wrong(parsed.name, names)

@@ -39,6 +39,11 @@ class Augment:
     crop: Annotated[int, Ge(0)] = 0
     cutout: Annotated[int, Ge(0)] = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether images stay as they are."""
+        return not self.flip and self.crop == 0 and self.cutout == 0
+
     def table(self, num_samples: int, image_size: int, generator: torch.Generator) -> Tensor:
         """Draw the table of one epoch on the CPU, int64 ``(num_samples, 5)``.
 

@@ -56,7 +56,7 @@ class ImageData:
         class_names: One for each label, in order.
         mean: float32 ``(C,)``, of the training part, in pixel units.
         std: float32 ``(C,)``, the same (dividing by N); 1 where a channel is constant.
-        augment: What is done to training images, None for nothing.
+        augment: What is done to training images; None where they stay as they are.
         provenance: Source and digests.
     """
 
@@ -132,7 +132,7 @@ def assemble(
         class_names=class_names,
         mean=mean,
         std=std,
-        augment=augment,
+        augment=None if augment is None or augment.idle else augment,
         provenance=dict(provenance),
     )
 

@@ -179,7 +179,9 @@ def test_several_seeds_are_the_single_runs(run, tmp_path, capsys):
 
 def test_a_sweep_runs_every_combination_and_folders_say_which(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main([*SMOKE, "-m", "name=study", "clip=prelu,relu", "seed=0,1", "trainer.epochs=1"]) == 0
+    assert (
+        main([*SMOKE, "-m", "name=study", "clip=prelu,relu", "seed=0,1", "trainer.epochs=1"]) == 0
+    )
     runs = sorted(path.parent.relative_to("outputs/study") for path in Path().rglob("run.json"))
     names = [f"experiment=smoke,clip={clip},trainer.epochs=1" for clip in ("prelu", "relu")]
     assert runs == [Path(name) / f"seed={seed}" for name in names for seed in (0, 1)]
