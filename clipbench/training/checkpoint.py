@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -61,10 +62,11 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(found[0], map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, BadZipFile, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (RuntimeError, EOFError, ValueError, BadZipFile, KeyError, UnpicklingError) as error:
+        # torch's own text advises to load it as code, which we never do.
+        reason = type(error).__name__
         raise RunError(
-            f"The checkpoint cannot be read ({reason[:120]}).",
+            f"The checkpoint cannot be read ({reason}).",
             where=found[0],
             remedy="Remove it to fall back to the one before, or repeat the run: clipbench rerun.",
         ) from error

@@ -1,0 +1,140 @@
+"""The loop against a plain one, and what it records on the way."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from clipbench.clips.base import sites
+from clipbench.clips.published_mask import PublishedMask
+from clipbench.grad_clips.norm import by_norm
+from clipbench.probes.sparsity import Sparsity
+from clipbench.records.journal import read
+from clipbench.training.loop import Interrupted
+from tests.training.tiny import (
+    tiny_batches,
+    tiny_data,
+    tiny_model,
+    tiny_ordered,
+    tiny_run,
+    tiny_state,
+)
+
+
+def records_of(folder):
+    records, damaged = read(folder / "metrics.jsonl")
+    assert not damaged
+    return records
+
+
+def series(folder, tag):
+    return {r["step"]: r["scalars"][tag] for r in records_of(folder) if tag in r["scalars"]}
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.05])
+def test_the_weights_are_those_of_a_plain_loop(max_norm, tmp_path):
+    data = tiny_data()
+    batches = tiny_batches(data)
+    plain = tiny_state(tiny_model(data), total_steps=2 * batches.steps_per_epoch)
+    step = 0
+    for epoch in range(2):
+        for images, labels in batches.epoch(epoch):
+            for group in plain.optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * plain.schedule(step)
+            plain.optimizer.zero_grad()
+            F.cross_entropy(plain.model(images), labels).backward()
+            if max_norm is not None:
+                torch.nn.utils.clip_grad_norm_(plain.model.parameters(), max_norm)
+            plain.optimizer.step()
+            for clip in sites(plain.model).values():
+                clip.project()
+            step += 1
+
+    def clip_by_norm(gradients):
+        return by_norm(gradients, max_norm=max_norm)
+
+    state = tiny_run(tmp_path, grad_clip=None if max_norm is None else clip_by_norm)
+    for ours, theirs in zip(state.model.parameters(), plain.model.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    assert state.step == step
+    assert state.epoch == 2
+
+
+def test_the_gradient_norm_is_recorded_before_clipping(tmp_path):
+    tiny_run(tmp_path / "a", epochs=1)
+    tiny_run(tmp_path / "b", epochs=1, grad_clip=lambda g: by_norm(g, max_norm=1e-3), log_every=1)
+    norms = series(tmp_path / "b", "grad_norm/total")
+    assert min(norms.values()) > 1e-2
+    first = series(tmp_path / "a", "grad_norm/total")
+    assert set(first) <= set(norms)
+
+
+def test_the_loss_recorded_is_the_mean_since_the_record_before(tmp_path):
+    tiny_run(tmp_path / "each", log_every=1)
+    tiny_run(tmp_path / "third", log_every=3)
+    each, third = series(tmp_path / "each", "train/loss"), series(tmp_path / "third", "train/loss")
+    before = 0
+    for step, loss in third.items():
+        between = [each[s] for s in range(before + 1, step + 1)]
+        assert loss == pytest.approx(sum(between) / len(between), rel=1e-6)
+        before = step
+    assert before == max(each)
+
+
+def test_threshold_samples_are_the_thresholds(tmp_path):
+    seen = {}
+
+    def watch(state):
+        seen[state.step] = sites(state.model)["fc1"].thresholds()["upper"].item()
+
+    tiny_run(tmp_path, save=watch)
+    recorded = series(tmp_path, "threshold/fc1/upper")
+    assert recorded[0] == 1.0
+    assert seen
+    assert all(recorded[step] == pytest.approx(value) for step, value in seen.items())
+    assert len(set(recorded.values())) > 1, "the threshold is learned"
+
+
+def test_a_threshold_without_a_gradient_has_no_gradient_tag_and_does_not_move(tmp_path):
+    tiny_run(tmp_path, model=tiny_model(tiny_data(), make_clip=PublishedMask))
+    tags = {tag for record in records_of(tmp_path) for tag in record["scalars"]}
+    assert not [tag for tag in tags if tag.startswith("threshold_grad/")]
+    (value,) = set(series(tmp_path, "threshold/fc1/upper").values())
+    assert value == pytest.approx(0.1)
+
+
+def test_probes_see_the_whole_validation_part_once_an_epoch(tmp_path):
+    probe = Sparsity(epsilon=1e-3)
+    state = tiny_run(tmp_path, probes=[probe])
+    data = tiny_data()
+    model = state.model.eval()
+    images = torch.cat([images for images, _ in tiny_ordered(data)])
+    outputs = model.fc1.clip(model.fc1.linear(images.flatten(1)))
+    expected = (outputs == 0).double().mean().item()
+    assert list(series(tmp_path, "sparsity/fc1").values())[-1] == pytest.approx(expected)
+
+
+def test_a_request_to_stop_is_met_between_two_steps(tmp_path):
+    calls, saved = [], []
+
+    def stop():
+        calls.append(None)
+        return len(calls) == 3
+
+    with pytest.raises(Interrupted):
+        tiny_run(tmp_path, should_stop=stop, save=lambda state: saved.append(copy.copy(state)))
+    assert [(state.step, state.epoch) for state in saved] == [(3, 0)]
+    assert max(record["step"] for record in records_of(tmp_path)) == 3
+
+
+def test_dropout_depends_on_seed_and_step_alone(tmp_path):
+    data = tiny_data()
+    ends = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(len(name + str(seed)) + ord(name))
+        model = tiny_model(data, seed=0, dropout=0.5)
+        state = tiny_run(tmp_path / name, model=model, seed=seed)
+        ends.append([p.detach().clone() for p in state.model.parameters()])
+    assert all(torch.equal(x, y) for x, y in zip(ends[0], ends[1], strict=True))
+    assert not all(torch.equal(x, y) for x, y in zip(ends[0], ends[2], strict=True))
