@@ -32,8 +32,9 @@ class Bars:
         """Move the bar of the run and start that of the next epoch."""
         self._run.update()
         self._run.set_postfix_str(headline(scalars))
-        self._epoch.reset()
-        self._epoch.set_description(f"epoch {epoch + 1}")
+        if epoch < self._run.total:
+            self._epoch.reset()
+            self._epoch.set_description(f"epoch {epoch + 1}")
 
     def __enter__(self) -> Bars:
         return self

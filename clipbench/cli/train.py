@@ -55,12 +55,9 @@ def _single(parsed: Namespace) -> int:
         return _through_hydra(arguments)
     job = composition.jobs[0]
     chosen = _chosen(parsed.overrides, "hydra.run.dir")
-    if chosen is None:
-        path = single_run_folder(job.config, job.overrides)
-        arguments.append(f"hydra.run.dir='{path}'")
-    else:
-        refuse_other_config(Path(chosen), job.config)
-    return _through_hydra(arguments)
+    path = single_run_folder(job.config, job.overrides) if chosen is None else Path(chosen)
+    refuse_other_config(path, job.config)  # here, because Hydra writes into the folder at once
+    return _through_hydra([*arguments, f"hydra.run.dir='{path}'"])
 
 
 def _sweep(parsed: Namespace) -> int:

@@ -54,7 +54,10 @@ class Clip(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no forward.")
 
     def thresholds(self) -> dict[str, Tensor]:
-        """Give the effective thresholds by name, of shape ``()`` or ``(C,)``, differentiable."""
+        """Give the effective thresholds by name, of shape ``()`` or ``(C,)``, differentiable.
+
+        A threshold called ``upper`` is the attribute ``upper`` of the clip, a ``Threshold``.
+        """
         return {}
 
     def window(self, x: Tensor) -> dict[str, Tensor]:

@@ -97,11 +97,12 @@ class Threshold(nn.Module):
         return f"per={self.per}, positivity={self.positivity}"
 
     def _first_raw(self, init: float) -> float:
-        raw = float(self._map.inverse(torch.tensor(init, dtype=torch.float64)))
+        raw = float(self._map.inverse(torch.tensor(init, dtype=torch.float64, device="cpu")))
         low, high = self.domain
         if low <= raw <= high and (init > 0 or self.positivity == "free"):
             return raw
-        ends = self._map.value(torch.tensor(self.domain, dtype=torch.float64)).tolist()
+        domain = torch.tensor(self.domain, dtype=torch.float64, device="cpu")
+        ends = self._map.value(domain).tolist()
         least = f"init >= {ends[0]:.3g}" if ends[0] < ends[1] else "init > 0"
         raise ValueError(
             f"{self.positivity} threshold needs {least} and <= {ends[1]:.3g}, got init={init}."

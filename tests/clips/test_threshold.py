@@ -183,3 +183,9 @@ def test_a_copy_is_independent_and_a_saved_state_brings_the_value_back():
     assert twin.value().tolist() == pytest.approx([1.0] * 3)
     twin.load_state_dict(first.state_dict())
     assert torch.equal(twin.value(), first.value())
+
+
+def test_it_can_be_built_and_moved_without_memory():
+    with torch.device("meta"):
+        assert channel(0.5).raw.device.type == "meta"
+    assert layer(0.5).to("meta").raw.shape == ()

@@ -74,7 +74,9 @@ def test_the_norm_is_taken_over_all_gradients_together():
 
 
 def test_each_gradient_keeps_its_dtype():
-    mixed = [torch.ones(2, dtype=torch.bfloat16), torch.ones(2), torch.ones(2, dtype=torch.float64)]
+    # A single number is where torch would promote.
+    dtypes = (torch.bfloat16, torch.float32, torch.float64)
+    mixed = [torch.ones(shape, dtype=dtype) for dtype in dtypes for shape in ((), (2,))]
     assert [g.dtype for g in by_norm(mixed, max_norm=0.1)] == [g.dtype for g in mixed]
 
 
