@@ -8,7 +8,7 @@ every unknown key, wrong type and bad value at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,20 +91,22 @@ def compose(
                 faults.append(_first_lines(error))
                 continue
             jobs.append(job)
-            faults += faults_of_parts(job.config, trust=trust)
+            faults += faults_of(job.config, trust=trust)
             faults += faults_of_hydra(job.hydra, shipped["hydra"])
             if job.config.get("trust") != list(trust):
                 faults.append("trust: packages are trusted on the command line only")
+    if not faults:
+        faults = refused_by_parts(job.config for job in jobs)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return Composition(jobs, [word.input_line or "" for word in words])
 
 
-def faults_of_parts(config: dict[str, Any], *, trust: Sequence[str]) -> list[str]:
-    """Return the faults of keys, types and ranges; where there are none, those the parts find."""
-    from clipbench.cli.assemble import trial_faults  # torch: not needed before there is a config
+def refused_by_parts(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """Return what clips, optimizers and schedules refuse in checked configurations."""
+    from clipbench.cli.assemble import trial_faults  # slow to import, and mostly not needed
 
-    return faults_of(config, trust=trust) or trial_faults(config)
+    return [fault for config in configs for fault in trial_faults(config)]
 
 
 def read_words(overrides: Sequence[str]) -> Words:

@@ -14,8 +14,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from clipbench.cli.check import ROOMS, SETTINGS
-from clipbench.cli.compose import Job, Words, compose, faults_of_parts, read_words
+from clipbench.cli.check import ROOMS, SETTINGS, faults_of
+from clipbench.cli.compose import Job, Words, compose, read_words, refused_by_parts
 from clipbench.cli.errors import ConfigError
 from clipbench.records.run_dir import read_run
 
@@ -55,7 +55,7 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
     plain = OmegaConf.to_container(loose, resolve=True)
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
-    faults = faults_of_parts(config, trust=words.trust)
+    faults = faults_of(config, trust=words.trust) or refused_by_parts([config])
     if faults:
         raise ConfigError(faults)
     typed = [text for text in overrides if not text.startswith("hydra.")]
