@@ -24,10 +24,8 @@ LIGHT = [line for line in COMMANDS if line not in {*REAL_DATA, *OTHERS, *EXAMPLE
 
 
 def shell(line: str, folder: Path) -> str:
-    """Run one line as a user would, with the repository's scripts at hand."""
-    scripts = folder / "scripts"
-    if not scripts.exists():
-        scripts.symlink_to(ROOT / "scripts")
+    """Run one line as a user would, but in a folder of its own."""
+    line = line.replace("scripts/clipbench", f"{ROOT}/scripts/clipbench")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         line,

@@ -117,7 +117,9 @@ def _assemble(config: Config, data: ImageData, *, seed: int, device: torch.devic
     clean = ShuffledBatches(
         data.train, batch_size=batch_size, generator_for=draw, augment=None, **scale
     )
-    model = build_model(config, shape=shape_of(data), seed=seed, trust=trust).to(device)
+    model = build_model(config, shape=shape_of(data), seed=seed, trust=trust)
+    # Channels last: up to twice as fast in convolutions, the same arithmetic.
+    model = model.to(device, memory_format=torch.channels_last)
     calibrate(model, clean.batch(0, 0)[0])
     optimizer = build(config["optim"], trust=trust, params=param_groups(model))
     total_steps = config["trainer"]["epochs"] * batches.steps_per_epoch
