@@ -18,9 +18,9 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines() if line]
 REAL_DATA = [line for line in COMMANDS if re.search(r"data=(mnist|fashion_mnist|cifar10)", line)]
 OTHERS = {"scripts/test", "tensorboard --logdir outputs"}
-OF_A_RUN = [line for line in COMMANDS if "RUN" in line]
+
 EXAMPLE = [line for line in COMMANDS if "--config-dir" in line]
-LIGHT = [line for line in COMMANDS if line not in {*REAL_DATA, *OTHERS, *EXAMPLE, *OF_A_RUN}]
+LIGHT = [line for line in COMMANDS if line not in {*REAL_DATA, *OTHERS, *EXAMPLE}]
 
 
 def shell(line: str, folder: Path) -> str:

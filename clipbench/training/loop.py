@@ -99,7 +99,8 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
                 progress.step()
                 if sampled:
                     telemetry.sample(state, norm)
-                    guard.poll()
+                    guard.poll()  # where the device is read, so that the samples are free
+                    telemetry.flush(recorder)
                 if should_stop():
                     save(state)
                     raise Interrupted
@@ -121,7 +122,6 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
             for probe in probes:
                 scalars |= probe.compute()
                 histograms |= probe.histograms()
-            telemetry.flush(recorder)
             recorder.write(
                 step=state.step, epoch=state.epoch, scalars=scalars, histograms=histograms
             )

@@ -1,7 +1,7 @@
 """Samples loss, thresholds and gradients inside the loop without making the device wait.
 
-Numbers stay on the device as one small vector per sample; they are read together when the samples
-are written, at the end of an epoch.
+Numbers stay on the device as one small vector per sample; they are read when the samples are
+written, which is when the loop reads the device anyway.
 """
 
 from __future__ import annotations
