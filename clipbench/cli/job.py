@@ -11,6 +11,7 @@ from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_seed
 from clipbench.cli.stopping import stop_on_signals
 from clipbench.cli.summary import show_line, show_seeds
+from clipbench.training.memory import keep_freed_memory
 
 
 def run_job(
@@ -43,6 +44,7 @@ def _run_seeds(
     seeds = range(config["seed"], config["seed"] + config["num_seeds"])
     paths = {seed: folder if len(seeds) == 1 else folder / f"seed={seed}" for seed in seeds}
     codes = []
+    keep_freed_memory()
     device = pick_device(config["trainer"]["device"])
     with stop_on_signals() as stop:
         data = load_data(config).to(device)
