@@ -17,11 +17,11 @@ from clipbench.optim.rates import LabelledGroup, with_rates
 def adamw(
     params: list[LabelledGroup],
     *,
-    lr: Annotated[float, Gt(0)] = 3e-3,
+    lr: Annotated[float, Gt(0)] = 5e-3,
     beta1: Annotated[float, Ge(0), Lt(1)] = 0.9,
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.999,
     eps: Annotated[float, Gt(0)] = 1e-8,
-    weight_decay: Annotated[float, Ge(0)] = 1e-2,
+    weight_decay: Annotated[float, Ge(0)] = 0.1,
     threshold_lr_scale: Annotated[float, Gt(0)] = 1.0,
     threshold_weight_decay: Annotated[float, Ge(0)] | None = None,
 ) -> torch.optim.Optimizer:
