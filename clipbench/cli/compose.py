@@ -27,6 +27,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from clipbench.cli.check import faults_of
 from clipbench.cli.conf_dir import conf_dir
@@ -89,6 +90,9 @@ def compose(
                 job = _as_job(config, line)
             except (HydraException, OmegaConfBaseException) as error:
                 faults.append(_first_lines(error))
+                continue
+            except (YAMLError, UnicodeDecodeError) as error:
+                faults.append(f"a configuration file cannot be read: {_one_line(error)}")
                 continue
             jobs.append(job)
             faults += faults_of(job.config, trust=trust)
@@ -265,6 +269,10 @@ def _as_job(config: DictConfig, overrides: Sequence[str]) -> Job:
     assert isinstance(plain, dict)
     shown = tuple(text.lstrip("+") for text in overrides if not text.startswith("hydra"))
     return Job({str(key): value for key, value in plain.items()}, config.hydra, shown)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _first_lines(error: Exception, lines: int = 2) -> str:

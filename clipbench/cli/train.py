@@ -57,6 +57,7 @@ def _single(parsed: Namespace) -> int:
     chosen = _chosen(parsed.overrides, "hydra.run.dir")
     path = single_run_folder(job.config, job.overrides) if chosen is None else Path(chosen)
     refuse_other_config(path, job.config)  # here, because Hydra writes into the folder at once
+    path.mkdir(parents=True, exist_ok=True)
     return _through_hydra([*arguments, f"hydra.run.dir='{path}'"])
 
 
@@ -71,6 +72,7 @@ def _sweep(parsed: Namespace) -> int:
     path = sweep_folder(composition.jobs[0].config["name"]) if chosen is None else Path(chosen)
     if chosen is None:
         arguments.append(f"hydra.sweep.dir='{path}'")
+    path.mkdir(parents=True, exist_ok=True)
     print(f"{len(composition.jobs)} jobs, results in {path}", file=sys.stderr)
     code = _through_hydra(arguments)
     return code or (DONE if show_sweep(path) else SOME_FAILED)

@@ -68,7 +68,7 @@ CARD = FileSet(
 def load(
     *,
     root: str | None = None,
-    val_size: Annotated[int, Ge(0)],
+    val_size: Annotated[int, Ge(1)],
     split_seed: int = 0,
     augment: Augment | None = None,
     offline: bool = False,

@@ -28,7 +28,7 @@ def load(
     in_channels: Annotated[int, Ge(1)],
     num_classes: Annotated[int, Ge(2), Le(256)],
     noise: Annotated[float, Ge(0)] = 64.0,
-    val_size: Annotated[int, Ge(0)],
+    val_size: Annotated[int, Ge(1)],
     split_seed: int = 0,
     augment: Augment | None = None,
 ) -> ImageData:

@@ -36,6 +36,8 @@ WRONG = [
     ("model.num_classes=3", "supplied by clipbench"),
     ("trainer.device=gpu", "trainer.device"),
     ("name=../x", "name"),
+    ("data.val_size=0", "greater than or equal to 1"),
+    ("model.widths=[]", "model.widths"),
     ("clip._target_=os.system", "clip._target_"),
     ("clip._target_=clipbench.records.durable.write_bytes", "not in clipbench.clips"),
     ("clip={_target_: mypkg.Clip}", "no option"),
@@ -126,6 +128,14 @@ def test_trust_is_not_taken_from_a_file(tmp_path):
     )
     with pytest.raises(ConfigError, match="trust"):
         compose(["clip=evil"], config_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"a: [\n\tb", b"\xff\xfe\x00", b"- a\n- b\n"], ids=repr)
+def test_a_broken_file_of_ones_own_is_a_clear_error(tmp_path, content):
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "broken.yaml").write_bytes(content)
+    with pytest.raises(ConfigError):
+        compose(["clip=broken"], config_dir=str(tmp_path))
 
 
 @pytest.mark.parametrize(

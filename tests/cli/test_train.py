@@ -241,6 +241,14 @@ def test_a_gpu_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
     assert "there is no 'cuda'" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_disk(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert train(tmp_path / "file" / "run") == 6
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file") in said
+    assert len(said.splitlines()) <= 3
+
+
 def test_out_of_memory_ends_with_a_hint(tmp_path, capsys, monkeypatch):
     def full(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
