@@ -119,7 +119,7 @@ def _assemble(config: Config, data: ImageData, *, seed: int, device: torch.devic
     )
     model = build_model(config, shape=shape_of(data), seed=seed, trust=trust)
     # Channels last: up to twice as fast in convolutions, the same arithmetic.
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     calibrate(model, clean.batch(0, 0)[0])
     optimizer = build(config["optim"], trust=trust, params=param_groups(model))
     total_steps = config["trainer"]["epochs"] * batches.steps_per_epoch
