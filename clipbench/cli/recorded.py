@@ -15,8 +15,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from clipbench.cli.check import ROOMS, SETTINGS, faults_of
-from clipbench.cli.compose import Job, Words, compose, read_words, refused_by_parts
+from clipbench.cli.compose import Job, compose, refused_by_parts
 from clipbench.cli.errors import ConfigError
+from clipbench.cli.words import Words, read_words
 from clipbench.records.run_dir import read_run
 
 
