@@ -1,9 +1,9 @@
 """The laws of every clip in ``conf/clip``, found from the folder.
 
 The formula of a clip's thresholds stands in the test file that mirrors its own,
-``tests/clips/test_<file>.py``, as ``threshold_slope(clip, x, value)``: the derivative of one output
-element by each threshold, in plain Python, at the input element ``x`` and the threshold values
-``value``.
+``tests/clips/test_<file>.py``, as ``threshold_slope(clip, x, value, batch)``: the derivative of one
+output element by each learned threshold, in plain Python, at the input element ``x`` of ``batch``
+and the threshold values ``value``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import yaml
 from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
 
 from clipbench.clips.base import Clip
+from clipbench.clips.threshold import Threshold
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "conf" / "clip"
@@ -37,15 +38,22 @@ def read(path):
 
 
 NODES = {path.stem: read(path) for path in sorted(FOLDER.glob("*.yaml"))}
-# Every clip as its YAML has it, and once more per channel where it has the choice.
-CASES = [(name, "layer") for name in NODES]
-CASES += [(name, "channel") for name, (_, keys) in NODES.items() if "per" in keys]
+# Every clip as its YAML has it, and once more for each setting that changes what is learned.
+VARIANTS = {"channel": {"per": "channel"}, "fixed": {"learned": False}, "rounded": {"bits": 3}}
+
+
+def cases_of(name, keys):
+    yield name, "default"
+    yield from ((name, v) for v, changed in VARIANTS.items() if keys.keys() >= changed.keys())
+
+
+CASES = [case for name, (_, keys) in NODES.items() for case in cases_of(name, keys)]
 
 
 class Case:
-    def __init__(self, name, per):
+    def __init__(self, name, variant):
         self.kind, keys = NODES[name]
-        self.keys = {**keys, "per": per} if "per" in keys else keys
+        self.keys = {**keys, **VARIANTS.get(variant, {})}
 
     def make(self, **more):
         return self.kind(num_features=CHANNELS, **{**self.keys, **more})
@@ -57,7 +65,7 @@ def cases(*, where=lambda clip: True):
 
 
 case = cases()
-learned = cases(where=lambda clip: clip.thresholds())
+learned = cases(where=lambda clip: clip.slopes(torch.zeros(2, CHANNELS)))
 differentiable = cases(where=lambda clip: clip.gradient != "surrogate")
 
 
@@ -69,18 +77,41 @@ def random(shape, seed=0, dtype=torch.float64):
 def inputs_around(clip, shape=SHAPES[0]):
     """Return inputs on both sides of every threshold, some exactly at it, and zeros."""
     x = random(shape) * 2
-    flat = x.view(-1)
-    for threshold in clip.thresholds().values():
-        value = threshold.detach().flatten()[0].item()
-        flat[:4] = torch.tensor([value, -value, 0.0, value + 0.05])
+    values = [t.detach().double().flatten()[0].item() for t in clip.thresholds().values()]
+    ties = [0.0]
+    for value in [*values, sum(values[:2])]:
+        ties += [value, -value, value + 0.05] if math.isfinite(value) else []
+    x.view(-1)[: len(ties)] = torch.tensor(ties[: x.numel()], dtype=x.dtype)
     return x
 
 
 def raw_parameters(clip):
-    """Return the parameter of each threshold, which the clip holds under the threshold's name."""
-    parameters = dict(clip.named_parameters())
-    assert set(parameters) == {f"{name}.raw" for name in clip.thresholds()}
-    return {name: parameters[f"{name}.raw"] for name in clip.thresholds()}
+    """Return the parameter of each learned threshold, which the clip holds under its name."""
+    names = clip.slopes(random(SHAPES[0]).to(next(clip.parameters()).dtype))
+    raws = {name: clip.get_parameter(f"{name}.raw") for name in names}
+    owned = [part.raw for part in clip.modules() if isinstance(part, Threshold)]
+    learned = [raw for raw in owned if isinstance(raw, torch.nn.Parameter)]
+    assert {id(raw) for raw in raws.values()} == {id(raw) for raw in learned}
+    return raws
+
+
+def with_round_thresholds(clip):
+    """Bring thresholds to multiples of 1/64, so that sums of two are exact and ties are ties."""
+    for name, threshold in clip.thresholds().items():
+        owner = getattr(clip, name)
+        if owner.positivity in ("project", "free", "abs"):
+            owner.set_value((threshold.detach() * 64).round() / 64)
+    return clip
+
+
+def is_positive(clip, name):
+    """Say whether a threshold is one that must not be negative."""
+    return getattr(clip, name).positivity != "free"
+
+
+def functional(clip, tensors, x):
+    buffers = {name: buffer.clone() for name, buffer in clip.named_buffers()}
+    return functional_call(clip, {**buffers, **tensors}, (x,))
 
 
 def fill(clip, number):
@@ -114,10 +145,10 @@ def test_its_help_is_one_line(case):
 
 def test_its_declarations_fit_together(case):
     clip = case.make()
-    learns = bool(clip.thresholds())
+    learns = bool(list(clip.parameters()))
     assert clip.threshold_decay in ("none", "weights")
     assert clip.gradient in ("exact", "surrogate", "none")
-    assert (clip.verdict == "FIXED") == (not learns) == (not list(clip.parameters()))
+    assert (clip.verdict == "FIXED") == (not learns)
     expected = {"exact": "EXACT", "surrogate": "SURROGATE", "none": "NO_GRADIENT"}
     assert not learns or clip.verdict in (expected[clip.gradient], "ZERO_ALMOST_EVERYWHERE")
 
@@ -132,8 +163,10 @@ def test_shape_and_dtype_are_kept_and_gradients_are_finite(case, shape, dtype):
     assert (y.shape, y.dtype) == (x.shape, dtype)
     assert y.isfinite().all()
     assert x.grad.isfinite().all()
+    for part in clip.modules():
+        if isinstance(part, Threshold):
+            assert part.raw.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     for parameter in clip.parameters():
-        assert parameter.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
         assert parameter.grad is None or parameter.grad.isfinite().all()
 
 
@@ -144,7 +177,7 @@ def test_two_calls_of_the_factory_share_no_tensor(case):
 
 
 def test_forward_writes_nothing_on_the_clip(case):
-    clip = case.make()
+    clip = case.make().eval()
     before, state = dict(vars(clip)), copy.deepcopy(clip.state_dict())
     children = {name: dict(vars(child)) for name, child in clip.named_modules()}
     x = inputs_around(clip).float()
@@ -161,6 +194,7 @@ def test_forward_writes_nothing_on_the_clip(case):
 def test_a_saved_state_brings_back_the_same_function(case):
     trained, fresh = case.make(), case.make()
     fill(trained, 0.37)
+    trained.eval(), fresh.eval()
     x = inputs_around(trained).float()
     fresh.load_state_dict(trained.state_dict())
     assert torch.equal(fresh(x), trained(x))
@@ -170,7 +204,9 @@ def test_thresholds_and_marks_have_the_same_names_and_the_right_shapes(case):
     clip = case.make()
     x = inputs_around(clip, SHAPES[1]).float()
     per_channel = case.keys.get("per") == "channel"
-    assert set(clip.window(x)) == set(clip.thresholds())
+    assert set(clip.window(x)) == set(clip.slopes(x)) <= set(clip.thresholds())
+    for slope in clip.slopes(x).values():
+        assert (slope.shape, slope.dtype) == (x.shape, x.dtype)
     for threshold in clip.thresholds().values():
         assert threshold.shape == ((CHANNELS,) if per_channel else ())
     for mark in [*clip.window(x).values(), clip.saturated(x)]:
@@ -220,14 +256,14 @@ def test_compile_takes_it_whole(case):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_threshold_gradient_equals_the_written_formula(learned, shape):
-    clip = learned.make().double()
+    clip = with_round_thresholds(learned.make().double())
     slope, x, g = formula_of(clip), inputs_around(clip, shape), random(shape, 1)
     values = {name: t.detach().expand(CHANNELS) for name, t in clip.thresholds().items()}
-    totals = {name: [0.0] * CHANNELS for name in values}
+    totals = {name: [0.0] * CHANNELS for name in clip.slopes(x)}
     for index in torch.cartesian_prod(*[torch.arange(size) for size in shape]).tolist():
         channel = index[1]
         here = {name: value[channel].item() for name, value in values.items()}
-        for name, number in slope(clip, x[tuple(index)].item(), here).items():
+        for name, number in slope(clip, x[tuple(index)].item(), here, x).items():
             totals[name][channel] += g[tuple(index)].item() * number
     raws = raw_parameters(clip)
     found = torch.autograd.grad(
@@ -237,10 +273,11 @@ def test_the_threshold_gradient_equals_the_written_formula(learned, shape):
         # Through the positivity map: the formula speaks of the effective value.
         (chain,) = torch.autograd.grad(clip.thresholds()[name].sum(), raw)
         expected = torch.tensor(totals[name], dtype=torch.float64)
-        expected = chain * (expected if raw.dim() else expected.sum())
-        torch.testing.assert_close(
-            torch.zeros_like(raw) if gradient is None else gradient, expected
-        )
+        expected = chain * (expected if raw.dim() else expected.sum()) * clip.gradient_scale(x)
+        gradient = torch.zeros_like(raw) if gradient is None else gradient
+        # Sums of terms that cancel: relative to the size of the terms.
+        size = max(1.0, g.abs().sum().item() * chain.abs().max().item())
+        torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-12 * size)
 
 
 def test_gradients_equal_finite_differences_unless_they_are_surrogates(differentiable):
@@ -252,7 +289,7 @@ def test_gradients_equal_finite_differences_unless_they_are_surrogates(different
 
     def loss(tensors):
         raws = {name: tensor for name, tensor in tensors.items() if name != "x"}
-        return (functional_call(clip, raws, (tensors["x"],)) * g).sum()
+        return (functional(clip, raws, tensors["x"]) * g).sum()
 
     slopes = grad(loss)(tensors)
     for name, tensor in tensors.items():
@@ -272,10 +309,13 @@ def test_a_threshold_can_never_become_invalid(learned, raw):
     clip.project()
     for name, threshold in clip.thresholds().items():
         assert threshold.isfinite().all()
-        assert (threshold >= 0).all() or getattr(clip, name).positivity == "free"
-    # Around the threshold where it is now, wherever that is.
-    value = next(iter(clip.thresholds().values())).detach().flatten()[0]
-    x = torch.cat([value + random((8, CHANNELS), 1), value * random((8, CHANNELS), 2)])
+        assert (threshold >= 0).all() or not is_positive(clip, name)
+    # Near every threshold where it is now, wherever that is, and on its scale.
+    values = [t.detach().flatten()[0].abs() for t in clip.thresholds().values()]
+    total = sum(values)
+    noise = random((64, CHANNELS), 1)
+    near = [value + random((64, CHANNELS), 2) for value in [*values, total, -total]]
+    x = torch.cat([noise, noise / total.clamp_min(1e-3), total * noise, *near])
     y = clip(x.requires_grad_())
     (y * random(x.shape, 3)).sum().backward()
     assert y.isfinite().all()
@@ -285,16 +325,21 @@ def test_a_threshold_can_never_become_invalid(learned, raw):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_window_marks_the_non_zeros_of_the_gradient_of_each_element(learned, shape):
+def test_slopes_and_window_are_those_of_the_gradient_of_each_element(learned, shape):
     clip = learned.make().double()
     x = inputs_around(clip, shape)
-    raws = {f"{name}.raw": raw.detach() for name, raw in raw_parameters(clip).items()}
-    slopes = jacrev(lambda raws: functional_call(clip, raws, (x,)))(raws)
-    for name, window in clip.window(x).items():
-        slope = slopes[f"{name}.raw"]
+    raws = raw_parameters(clip)
+    jacobian = jacrev(lambda raws: functional(clip, raws, x))(
+        {f"{name}.raw": raw.detach() for name, raw in raws.items()}
+    )
+    for name, written in clip.slopes(x).items():
+        slope = jacobian[f"{name}.raw"]
+        (chain,) = torch.autograd.grad(clip.thresholds()[name].sum(), raws[name])
         if slope.dim() > x.dim():
             slope = slope.sum(-1)  # of channels, an element knows its own only
-        assert torch.equal(window, slope != 0)
+        expected = written.detach() * chain.flatten()[0] * clip.gradient_scale(x)
+        torch.testing.assert_close(slope, expected, rtol=1e-9, atol=1e-12)
+        assert torch.equal(clip.window(x)[name], slope != 0)
 
 
 def test_the_verdict_is_what_autograd_shows(learned):
@@ -310,7 +355,20 @@ def test_the_verdict_is_what_autograd_shows(learned):
             assert (parameter.grad != 0).any()
 
 
-@pytest.mark.parametrize("name", [name for name, per in CASES if per == "channel"])
+def test_what_is_active_is_what_lets_something_through(case):
+    clip = case.make()
+    x = inputs_around(clip).float().requires_grad_()
+    active = clip.active(x)
+    if active is None:
+        return
+    assert torch.equal(active != 0, clip(x) != 0)
+    assert set(active.detach().unique().tolist()) == {0.0, 1.0}
+    gradients = torch.autograd.grad(active.sum(), [x, *clip.parameters()], allow_unused=True)
+    assert gradients[0] is None or not gradients[0].any()
+    assert all((g < 0).any() for g in gradients[1:])  # a higher threshold lets less through
+
+
+@pytest.mark.parametrize("name", [name for name, v in CASES if v == "channel"])
 def test_a_threshold_per_channel_needs_to_know_how_many_there_are(name):
     kind, keys = NODES[name]
     with pytest.raises(ValueError, match="per='channel' needs num_features"):

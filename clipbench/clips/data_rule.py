@@ -1,8 +1,9 @@
 """Rules that set a threshold from the pre-activations of its site on the first clean batch.
 
 ``percentile:Q`` is the Q-th percentile of ``|x|`` (linear between ranks, Q = 99.9 where none is
-given); ``std:K`` is K times the root mean square of ``x`` about its mean (K = 2 where none is
-given). Per channel, the statistic of each channel.
+given); ``std:K`` is K times the root mean square of ``x`` about its mean, ``mean_abs:K`` K times
+the mean of ``|x|`` (K = 2 where none is given). Per channel, the statistic of each channel; per
+neuron, that of each element of a sample over the batch.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-_FORM = re.compile(r"(percentile|std)(?::(.+))?")
-_DEFAULTS = {"percentile": 99.9, "std": 2.0}
+_FORM = re.compile(r"(percentile|std|mean_abs)(?::(.+))?")
+_DEFAULTS = {"percentile": 99.9, "std": 2.0, "mean_abs": 2.0}
 _FORMS = (
-    "a number, 'percentile', 'percentile:Q' with 0 < Q <= 100, 'std', or 'std:K' with 0 < K < inf"
+    "a number, 'percentile', 'percentile:Q' with 0 < Q <= 100, or 'std', 'std:K', 'mean_abs' or "
+    "'mean_abs:K' with 0 < K < inf"
 )
 
 
@@ -26,20 +30,36 @@ class DataRule:
     """A statistic of pre-activations.
 
     Attributes:
-        name: ``percentile`` of the absolute value, or ``std``.
-        amount: Q of the percentile, or the number of standard deviations.
+        name: ``percentile`` of the absolute value, ``std``, or ``mean_abs``.
+        amount: Q of the percentile, or the factor K.
     """
 
     name: str
     amount: float
 
-    def statistic(self, x: Tensor, *, per_channel: bool) -> Tensor:
-        """Reduce ``(N, C, ...)`` to one value or to ``(C,)``, in float32 at least."""
+    def statistic(self, x: Tensor, *, per: Literal["layer", "channel", "neuron"]) -> Tensor:
+        """Reduce ``(N, C, ...)`` to one value, ``(C,)`` or ``(C, ...)``, in float32 at least."""
         rows = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-        rows = rows.transpose(0, 1).flatten(1) if per_channel else rows.flatten()
+        if per == "layer":
+            rows = rows.flatten()
+        elif per == "channel":
+            rows = rows.transpose(0, 1).flatten(1)
+        else:
+            rows = rows.movedim(0, -1)
         if self.name == "std":
             return self.amount * rows.std(dim=-1, correction=0)
+        if self.name == "mean_abs":
+            return self.amount * rows.abs().mean(dim=-1)
         return _percentile(rows.abs(), self.amount)
+
+    def of_normal(self) -> float:
+        """Give the statistic of the standard normal, the best guess before any data is seen."""
+        if self.name == "std":
+            return self.amount
+        if self.name == "mean_abs":
+            return self.amount * math.sqrt(2 / math.pi)
+        # The largest of a sample has no limit; four deviations hold all but one in 16 000.
+        return min(NormalDist().inv_cdf(0.5 + self.amount / 200), 4.0) if self.amount < 100 else 4.0
 
 
 def parse_rule(text: str) -> DataRule:

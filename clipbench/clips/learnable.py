@@ -50,10 +50,10 @@ class LearnableClip(Clip):
         """Give the threshold."""
         return {"upper": self.upper.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark the tails; an input at both bounds, possible at threshold zero, cancels."""
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give 1 above and -1 below; an input at both bounds, at threshold zero, cancels."""
         upper = self.upper.for_input(x)
-        return {"upper": (x >= upper) ^ (x <= -upper)}
+        return {"upper": (x >= upper).to(x.dtype) - (x <= -upper).to(x.dtype)}
 
     def saturated(self, x: Tensor) -> Tensor:
         """Mark the tails."""

@@ -86,10 +86,11 @@ class MaskedClip(Clip):
         """Give the threshold."""
         return {"upper": self.upper.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark the masked tails; an input at both bounds, possible at threshold zero, cancels."""
-        upper = self.upper.for_input(x)
-        return {"upper": self._masked(x) & ((x >= upper) ^ (x <= -upper))}
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give 1 above and -1 below, where masked; an input at both bounds cancels."""
+        upper, masked = self.upper.for_input(x), self._masked(x)
+        above, below = masked & (x >= upper), masked & (x <= -upper)
+        return {"upper": above.to(x.dtype) - below.to(x.dtype)}
 
     def saturated(self, x: Tensor) -> Tensor:
         """Mark the masked tails."""

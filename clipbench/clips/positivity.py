@@ -7,6 +7,8 @@ project    raw            1                   raw is moved back to its domain af
 abs        abs(raw)       +1 or -1, +1 at 0   crosses zero safely
 softplus   log(1 + e^raw) 1 - e^-value        freezes small thresholds
 exp        e^raw          value               freezes small thresholds, races with large ones
+exp2       2^raw          value ln 2          the same, in octaves
+sigmoid    1/(1 + e^-raw) value (1 - value)   below one; freezes at both ends
 square     raw^2          2 raw               milder; dead at exactly zero
 free       raw            1                   any sign
 =========  =============  ==================  ==============================================
@@ -25,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Positivity = Literal["project", "abs", "softplus", "exp", "square", "free"]
+Positivity = Literal["project", "abs", "softplus", "exp", "exp2", "sigmoid", "square", "free"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,17 @@ def _inverse_softplus(value: Tensor) -> Tensor:
     return value + torch.log(-torch.expm1(-value))
 
 
+def _logit(value: Tensor) -> Tensor:
+    return torch.logit(value.clamp(0.0, 1.0))
+
+
 MAPS: dict[Positivity, Map] = {
     "project": Map(1e-3, 1e6, _same, _same),
     "abs": Map(-1e6, 1e6, _absolute, _same),
     "softplus": Map(-20.0, 1e6, F.softplus, _inverse_softplus),
     "exp": Map(-20.0, 20.0, torch.exp, torch.log),
+    "exp2": Map(-20.0, 20.0, torch.exp2, torch.log2),
+    "sigmoid": Map(-10.0, 10.0, torch.sigmoid, _logit),
     "square": Map(-1e3, 1e3, torch.square, torch.sqrt),
     "free": Map(-1e6, 1e6, _same, _same),
 }

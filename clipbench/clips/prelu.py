@@ -46,6 +46,6 @@ class PReLU(Clip):
         """Give the slope."""
         return {"slope": self.slope.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark what is negative."""
-        return {"slope": x < 0}
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give what is negative."""
+        return {"slope": x.clamp(max=0)}

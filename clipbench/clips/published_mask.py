@@ -46,6 +46,6 @@ class PublishedMask(Clip):
         """Give the threshold."""
         return {"upper": self.upper.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark nothing: no input gives the threshold a gradient."""
-        return {"upper": torch.zeros_like(x, dtype=torch.bool)}
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give zeros: no input gives the threshold a gradient."""
+        return {"upper": torch.zeros_like(x)}

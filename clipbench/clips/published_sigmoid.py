@@ -46,6 +46,6 @@ class PublishedSigmoid(Clip):
         """Give the threshold."""
         return {"lower": self.lower.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark nothing: no input gives the threshold a gradient."""
-        return {"lower": torch.zeros_like(x, dtype=torch.bool)}
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give zeros: no input gives the threshold a gradient."""
+        return {"lower": torch.zeros_like(x)}

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from clipbench.clips.base import Clip, keep_positive
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.width import Width
 
 
 class SigmoidGate(Clip):
@@ -34,6 +35,7 @@ class SigmoidGate(Clip):
         init: the first threshold, of any sign, or a data rule such as ``percentile:50``.
         per: one threshold for the layer, or one for each channel.
         temperature: width of the gate, in units of the input.
+        temperature_end: width at the end of training, reached geometrically; None for the same.
     """
 
     verdict: ClassVar[Literal["EXACT", "SURROGATE"]] = "EXACT"
@@ -45,11 +47,10 @@ class SigmoidGate(Clip):
         init: float | str = 0.1,
         per: Literal["layer", "channel"] = "layer",
         temperature: Annotated[float, Gt(0)] = 0.1,
+        temperature_end: Annotated[float, Gt(0)] | None = None,
     ) -> None:
         super().__init__(num_features=num_features)
-        if not temperature > 0:
-            raise ValueError(f"{type(self).__name__} needs temperature > 0, got {temperature}.")
-        self.temperature = temperature
+        self.temperature = Width(temperature, end=temperature_end)
         self.lower = Threshold(init, per=per, num_features=num_features, positivity="free")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,21 +61,17 @@ class SigmoidGate(Clip):
         """Give the threshold."""
         return {"lower": self.lower.value()}
 
-    def window(self, x: Tensor) -> dict[str, Tensor]:
-        """Mark inputs whose gate is neither shut nor open to the last digit, except zeros."""
+    def slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Give zero where the gate is shut or open to the last digit, and at zero."""
         gate = self._gate(x)
-        return {"lower": x * (1 - gate) * gate != 0}
+        return {"lower": -(x * (1 - gate) * gate) / self.temperature.for_input(x)}
 
     def saturated(self, x: Tensor) -> Tensor:
         """Mark inputs at or below the threshold."""
         return x <= self.lower.for_input(x)
 
-    def extra_repr(self) -> str:
-        """Name the settings in ``repr``."""
-        return f"temperature={self.temperature}"
-
     def _gate(self, x: Tensor) -> Tensor:
-        return torch.sigmoid((x - self.lower.for_input(x)) / self.temperature)
+        return torch.sigmoid((x - self.lower.for_input(x)) / self.temperature.for_input(x))
 
 
 class StraightThroughGate(SigmoidGate):
@@ -85,6 +82,7 @@ class StraightThroughGate(SigmoidGate):
         init: the first threshold, of any sign, or a data rule such as ``percentile:50``.
         per: one threshold for the layer, or one for each channel.
         temperature: width of the surrogate, in units of the input.
+        temperature_end: width at the end of training, reached geometrically; None for the same.
     """
 
     gradient = "surrogate"
@@ -97,3 +95,8 @@ class StraightThroughGate(SigmoidGate):
             hard = keep_positive(x, x - self.lower.for_input(x))
         # The bracket is exactly zero and carries the gradient; hard + soft - soft would round.
         return hard + (soft - soft.detach())
+
+    def active(self, x: Tensor) -> Tensor:
+        """Give 1 above the threshold; the gradient is that of the gate."""
+        gate = self._gate(x.detach())
+        return (x > self.lower.for_input(x)).to(x.dtype) + (gate - gate.detach())

@@ -41,18 +41,18 @@ def test_anything_else_is_refused_and_the_forms_are_told(text):
 @pytest.mark.parametrize("percent", [0.1, 37.0, 50.0, 99.0, 99.9, 100.0])
 def test_percentiles_equal_torch_quantile(percent):
     rule = DataRule("percentile", percent)
-    whole = rule.statistic(X, per_channel=False)
+    whole = rule.statistic(X, per="layer")
     torch.testing.assert_close(whole, X.abs().quantile(percent / 100))
     rows = X.abs().transpose(0, 1).flatten(1)
-    channels = rule.statistic(X, per_channel=True)
+    channels = rule.statistic(X, per="channel")
     torch.testing.assert_close(channels, rows.quantile(percent / 100, dim=1))
 
 
 def test_std_is_the_root_mean_square_about_the_mean():
     rule = DataRule("std", 3.0)
     expected = 3 * statistics.pstdev(X.flatten().tolist())
-    assert rule.statistic(X, per_channel=False).item() == pytest.approx(expected, rel=1e-5)
-    for channel, value in enumerate(rule.statistic(X, per_channel=True).tolist()):
+    assert rule.statistic(X, per="layer").item() == pytest.approx(expected, rel=1e-5)
+    for channel, value in enumerate(rule.statistic(X, per="channel").tolist()):
         values = X[:, channel].flatten().tolist()
         assert value == pytest.approx(3 * statistics.pstdev(values), rel=1e-5)
 
@@ -60,13 +60,13 @@ def test_std_is_the_root_mean_square_about_the_mean():
 @pytest.mark.parametrize("rule", [DataRule("percentile", 90.0), DataRule("std", 2.0)], ids=str)
 def test_statistics_take_flat_inputs_and_are_float32_at_least(rule):
     x = X[:, :, 0, 0]
-    assert rule.statistic(x, per_channel=True).shape == (3,)
-    assert rule.statistic(x.bfloat16(), per_channel=False).dtype == torch.float32
-    assert rule.statistic(x.double(), per_channel=False).dtype == torch.float64
+    assert rule.statistic(x, per="channel").shape == (3,)
+    assert rule.statistic(x.bfloat16(), per="layer").dtype == torch.float32
+    assert rule.statistic(x.double(), per="layer").dtype == torch.float64
 
 
 def test_a_percentile_takes_more_elements_than_torch_quantile_would():
     x = torch.zeros(2**24 + 1, 1)
     x[:5] = 1.0
-    assert DataRule("percentile", 99.9).statistic(x, per_channel=False).item() == 0.0
-    assert DataRule("percentile", 100.0).statistic(x, per_channel=False).item() == 1.0
+    assert DataRule("percentile", 99.9).statistic(x, per="layer").item() == 0.0
+    assert DataRule("percentile", 100.0).statistic(x, per="layer").item() == 1.0

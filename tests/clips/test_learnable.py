@@ -13,7 +13,7 @@ POSITIVITIES = ["project", "abs", "softplus", "exp", "square"]
 FINITE = st.floats(-1e4, 1e4, width=32)
 
 
-def threshold_slope(clip, x, value):
+def threshold_slope(clip, x, value, batch):
     return {"upper": float(x >= value["upper"]) - float(x <= -value["upper"])}
 
 

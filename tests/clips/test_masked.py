@@ -35,7 +35,7 @@ def make(name, **more):
     return MaskedClip(num_features=4, **SETTINGS[name][0], **more)
 
 
-def threshold_slope(clip, x, value):
+def threshold_slope(clip, x, value, batch):
     assert clip.mask == "positive"
     return {"upper": float(x >= value["upper"]) if x > 0 else 0.0}
 

@@ -16,6 +16,8 @@ FORMULAS = {
     "abs": (abs, lambda r: 1.0 if r >= 0 else -1.0),
     "softplus": (lambda r: math.log1p(math.exp(r)), lambda r: 1 / (1 + math.exp(-r))),
     "exp": (math.exp, math.exp),
+    "exp2": (lambda r: 2.0**r, lambda r: 2.0**r * math.log(2)),
+    "sigmoid": (lambda r: 1 / (1 + math.exp(-r)), lambda r: 1 / (2 + math.exp(r) + math.exp(-r))),
     "square": (lambda r: r * r, lambda r: 2 * r),
     "free": (lambda r: r, lambda r: 1.0),
 }
@@ -36,6 +38,7 @@ def test_value_and_slope_equal_the_formula(name, raw):
 @pytest.mark.parametrize("value", [2e-3, 0.1, 1.0, 30.0, 1e5])
 @pytest.mark.parametrize("name", MAPS)
 def test_the_inverse_undoes_the_map(name, value):
+    value = min(value, 9999.0) / (1 + min(value, 9999.0)) if name == "sigmoid" else value
     raw = MAPS[name].inverse(double(value))
     assert MAPS[name].low <= raw.item() <= MAPS[name].high
     assert MAPS[name].value(raw).item() == pytest.approx(value)

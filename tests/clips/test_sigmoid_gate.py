@@ -16,14 +16,14 @@ def logistic(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
-def threshold_slope(clip, x, value):
-    s = logistic((x - value["lower"]) / clip.temperature)
-    return {"lower": -x * s * (1 - s) / clip.temperature}
+def threshold_slope(clip, x, value, batch):
+    s = logistic((x - value["lower"]) / clip.temperature.now.item())
+    return {"lower": -x * s * (1 - s) / clip.temperature.now.item()}
 
 
 def input_slope(clip, x, value):
-    s = logistic((x - value["lower"]) / clip.temperature)
-    return s + x * s * (1 - s) / clip.temperature
+    s = logistic((x - value["lower"]) / clip.temperature.now.item())
+    return s + x * s * (1 - s) / clip.temperature.now.item()
 
 
 @pytest.mark.parametrize("init", [-0.5, 0.0, 0.1])
@@ -78,5 +78,5 @@ def test_what_is_at_or_below_the_threshold_is_saturated():
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_a_temperature_out_of_range_is_refused(temperature):
-    with pytest.raises(ValueError, match="StraightThroughGate needs temperature > 0, got"):
+    with pytest.raises(ValueError, match="Width needs 0 < start < inf, got"):
         StraightThroughGate(temperature=temperature)

@@ -14,11 +14,11 @@ from clipbench.clips.threshold import Threshold
 POSITIVE = [name for name in MAPS if name != "free"]
 
 
-def layer(init=1.0, positivity="project"):
+def layer(init=0.5, positivity="project"):
     return Threshold(init, per="layer", num_features=None, positivity=positivity)
 
 
-def channel(init=1.0, num_features=3, positivity="project"):
+def channel(init=0.5, num_features=3, positivity="project"):
     return Threshold(init, per="channel", num_features=num_features, positivity=positivity)
 
 
@@ -46,8 +46,8 @@ def test_a_first_value_that_the_domain_does_not_hold_is_refused(positivity, init
 def test_wrong_words_are_refused_with_the_right_ones():
     with pytest.raises(ValueError, match="positivity must be one of project, abs, .*got 'relu'"):
         layer(positivity="relu")
-    with pytest.raises(ValueError, match="per must be 'layer' or 'channel', got 'neuron'"):
-        Threshold(1.0, per="neuron", num_features=3, positivity="project")
+    with pytest.raises(ValueError, match="per must be 'layer', 'channel' or 'neuron', got 'pixel'"):
+        Threshold(1.0, per="pixel", num_features=3, positivity="project")
     with pytest.raises(ValueError, match="needs num_features, got None"):
         channel(num_features=None)
     with pytest.raises(ValueError, match="'std:K'"):
@@ -130,11 +130,11 @@ def test_a_diverged_threshold_shows():
 @pytest.mark.parametrize("positivity", MAPS)
 def test_set_value_is_undone_by_value(positivity):
     threshold = channel(positivity=positivity)
-    wanted = torch.tensor([0.01, 1.0, 50.0])
+    wanted = torch.tensor([0.01, 0.5, 0.99 if positivity == "sigmoid" else 50.0])
     threshold.set_value(wanted)
     torch.testing.assert_close(threshold.value(), wanted, rtol=1e-5, atol=0.0)
-    threshold.set_value(2.0)
-    assert threshold.value().tolist() == pytest.approx([2.0] * 3)
+    threshold.set_value(0.25)
+    assert threshold.value().tolist() == pytest.approx([0.25] * 3)
 
 
 @pytest.mark.parametrize("positivity", POSITIVE)
@@ -144,12 +144,13 @@ def test_set_value_outside_the_domain_takes_the_nearest_value(positivity):
     smallest = threshold.value().item()
     threshold.set_value(1e30)
     assert 0 <= smallest < 1.001e-3
-    assert 1e5 < threshold.value().item() < math.inf
+    largest = threshold.value().item()
+    assert 1 - 1e-4 < largest <= 1 if positivity == "sigmoid" else 1e5 < largest < math.inf
 
 
-def test_a_data_rule_holds_one_until_it_is_calibrated():
+def test_a_data_rule_holds_that_of_the_normal_until_it_is_calibrated():
     threshold = layer("percentile:50")
-    assert threshold.value().item() == 1.0
+    assert threshold.value().item() == pytest.approx(0.6745, abs=1e-4)
     threshold.calibrate(torch.tensor([[-3.0, 1.0, 2.0]]))
     assert threshold.value().item() == 2.0
 
@@ -157,9 +158,37 @@ def test_a_data_rule_holds_one_until_it_is_calibrated():
 @pytest.mark.parametrize("positivity", MAPS)
 def test_calibration_per_channel_goes_through_the_map(positivity):
     threshold = channel("percentile:100", num_features=2, positivity=positivity)
-    threshold.calibrate(torch.tensor([[1.0, -5.0], [-2.0, 4.0]]))
-    assert threshold.value().tolist() == pytest.approx([2.0, 5.0])
+    threshold.calibrate(torch.tensor([[0.1, -0.5], [-0.2, 0.4]]))
+    assert threshold.value().tolist() == pytest.approx([0.2, 0.5])
     assert threshold.raw.requires_grad
+
+
+def test_a_neuron_each_gets_its_own_value_and_a_saved_state_its_shape_back():
+    threshold = Threshold("percentile:100", per="neuron", num_features=2, positivity="project")
+    x = torch.tensor([[[1.0, -2.0]], [[-3.0, 0.5]]])
+    assert threshold.for_input(x).shape == ()
+    threshold.calibrate(x)
+    assert threshold.for_input(x).tolist() == [[3.0, 2.0]]
+    assert list(threshold.parameters()) == [threshold.raw]
+    fresh = Threshold("percentile:100", per="neuron", num_features=2, positivity="project")
+    fresh.load_state_dict(threshold.state_dict())
+    assert torch.equal(fresh.value(), threshold.value())
+
+
+def test_only_data_says_how_many_neurons_there_are():
+    with pytest.raises(ValueError, match="per='neuron' needs init to be a data rule, got init=2"):
+        Threshold(2.0, per="neuron", num_features=3, positivity="project")
+
+
+def test_what_is_not_learned_is_calibrated_moved_and_saved_but_no_parameter():
+    threshold = Threshold(
+        "std:1", per="channel", num_features=2, positivity="project", learned=False
+    ).bfloat16()
+    threshold.calibrate(torch.tensor([[1.0, 3.0], [-1.0, -3.0]]))
+    assert threshold.value().tolist() == [1.0, 3.0]
+    assert threshold.raw.dtype == torch.float32
+    assert list(threshold.parameters()) == []
+    assert list(threshold.state_dict()) == ["raw"]
 
 
 def test_calibration_leaves_a_number_alone():
@@ -180,7 +209,7 @@ def test_a_copy_is_independent_and_a_saved_state_brings_the_value_back():
     first = channel("std", positivity="softplus")
     twin = copy.deepcopy(first)
     first.set_value(3.0)
-    assert twin.value().tolist() == pytest.approx([1.0] * 3)
+    assert twin.value().tolist() == pytest.approx([2.0] * 3)
     twin.load_state_dict(first.state_dict())
     assert torch.equal(twin.value(), first.value())
 
