@@ -1,7 +1,8 @@
 """What happens to gradients between backward pass and step: one gradient clip a file.
 
-A gradient clip is a pure function from a list of gradients to a new list of the same shapes and
-dtypes; settings are keyword arguments, bound once with ``functools.partial``. Parameters without a
-gradient are left out by the caller. No branch looks at a value and nothing is written in place, so
-that ``torch.func.vmap`` clips each of many stacked models by its own gradients.
+A gradient clip maps the gradients of one model to new ones of the same shapes and dtypes. What it
+remembers between steps is a dictionary of tensors that goes in and comes out: nothing is hidden in
+the object, nothing is written in place and no branch looks at a value, so that ``torch.func.vmap``
+clips each of many stacked models by its own history. Parameters without a gradient are left out by
+the caller.
 """

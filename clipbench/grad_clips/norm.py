@@ -8,36 +8,42 @@ does; the loop stops on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-import torch
 from annotated_types import Gt
 from torch import Tensor
 
+from clipbench.grad_clips.base import GradClip, State, Weight, joint_norm, scale_to
 
-def by_norm(
-    gradients: list[Tensor],
-    *,
-    max_norm: Annotated[float, Gt(0)],
-    norm_type: Annotated[float, Gt(0)] = 2.0,
-) -> list[Tensor]:
+
+@dataclass(frozen=True, kw_only=True)
+class ByNorm(GradClip):
     """Scale all gradients by one factor so that their global norm is at most ``max_norm``.
 
     Args:
-        gradients: gradients of one model.
         max_norm: largest global norm.
         norm_type: order of the norm; ``inf`` for the largest element.
 
     Raises:
         ValueError: ``max_norm`` or ``norm_type`` is not positive.
     """
-    if not max_norm > 0:
-        raise ValueError(f"by_norm needs max_norm > 0, got {max_norm}.")
-    if not norm_type > 0:
-        raise ValueError(f"by_norm needs norm_type > 0, got {norm_type}.")
-    if not gradients:
-        return []
-    # Not torch.nn.utils.get_total_norm: its fused kernels have no rule for vmap.
-    norms = torch.stack([torch.linalg.vector_norm(g, norm_type) for g in gradients])
-    scale = (max_norm / (torch.linalg.vector_norm(norms, norm_type) + 1e-6)).clamp(max=1.0)
-    return [gradient * scale.to(gradient.dtype) for gradient in gradients]
+
+    max_norm: Annotated[float, Gt(0)]
+    norm_type: Annotated[float, Gt(0)] = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.max_norm > 0:
+            raise ValueError(f"ByNorm needs max_norm > 0, got {self.max_norm}.")
+        if not self.norm_type > 0:
+            raise ValueError(f"ByNorm needs norm_type > 0, got {self.norm_type}.")
+
+    def __call__(
+        self, gradients: list[Tensor], *, weights: Sequence[Weight], state: State
+    ) -> tuple[list[Tensor], State]:
+        """Scale by the norm of these gradients alone."""
+        if not gradients:
+            return [], dict(state)
+        norm = joint_norm(gradients, self.norm_type)
+        return scale_to(gradients, norm=norm, limit=self.max_norm), dict(state)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from clipbench.training.gradients import global_norm
-from clipbench.training.loss import cross_entropy
+from clipbench.training.loss import Loss
 
 
 class NonFiniteStep(Exception):
@@ -79,11 +79,18 @@ def guard_for(device: torch.device) -> Guard:
     return StopAtOnce() if device.type == "cpu" else StopWhenRead(device)
 
 
-def first_fault(model: nn.Module, images: Tensor, labels: Tensor) -> str:
+def first_fault(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    losses: Loss,
+    share: float,
+) -> str:
     """Repeat a step's forward and backward pass and name what first is not finite.
 
     Looks, in this order, at the images, the parameters, each module's output in forward order, the
-    loss, and the gradients from the last layer back.
+    loss, the penalty, and the gradients from the last layer back.
     """
     if not images.isfinite().all():
         return "the batch of images"
@@ -91,11 +98,14 @@ def first_fault(model: nn.Module, images: Tensor, labels: Tensor) -> str:
         if not parameter.isfinite().all():
             return f"parameter {name}"
     with _outputs_in_order(model) as outputs:
-        loss = cross_entropy(model(images), labels)
+        loss = losses(model, images, labels=labels, share=share)
     for name, finite in outputs:
         if not finite:
             return f"the output of {name}"
-    return "the loss" if not loss.isfinite() else _gradient_fault(model, loss)
+    for tag, part in loss.parts.items():
+        if not part.isfinite():
+            return f"the {tag.removeprefix('train/')}"
+    return _gradient_fault(model, loss.total)
 
 
 def _gradient_fault(model: nn.Module, loss: Tensor) -> str:

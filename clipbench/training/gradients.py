@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from clipbench.clips.base import sites
-
-GradClip = Callable[[list[Tensor]], list[Tensor]]
+from clipbench.grad_clips.base import GradClip, Kind, State, Weight
 
 
 def global_norm(gradients: Sequence[Tensor]) -> Tensor:
@@ -19,20 +18,47 @@ def global_norm(gradients: Sequence[Tensor]) -> Tensor:
     return torch.nn.utils.get_total_norm(gradients, norm_type=2.0)
 
 
-def clip_gradients(parameters: Sequence[nn.Parameter], grad_clip: GradClip | None) -> Tensor:
-    """Replace the gradients by clipped ones and return their global norm before clipping.
+def labelled_weights(model: nn.Module) -> list[Weight]:
+    """Return every parameter of ``model``, each once, labelled by its place.
 
-    Parameters without a gradient (a threshold that only feeds a comparison) are left out.
+    Everything inside a clip is a threshold; the rest of the child called ``head`` is the head.
     """
-    owners = [parameter for parameter in parameters if parameter.grad is not None]
-    gradients = [owner.grad for owner in owners if owner.grad is not None]
+    return [Weight(parameter, kind) for parameter, kind in _kinds(model)]
+
+
+def clip_gradients(
+    weights: Sequence[Weight], grad_clip: GradClip | None, *, state: State
+) -> tuple[Tensor, State]:
+    """Replace the gradients by clipped ones; return their global norm before, and the new state.
+
+    Parameters without a gradient (a threshold that only feeds a comparison) are left out. Without a
+    gradient clip nothing but the norm is computed.
+    """
+    owners = [weight for weight in weights if weight.value.grad is not None]
+    gradients = [owner.value.grad for owner in owners if owner.value.grad is not None]
     norm = global_norm(gradients)
-    if grad_clip is not None:
-        for owner, clipped in zip(owners, grad_clip(gradients), strict=True):
-            owner.grad = clipped
-    return norm
+    if grad_clip is None:
+        return norm, state
+    with torch.no_grad():  # the parameters' own norms must not become part of a graph
+        clipped, state = grad_clip(gradients, weights=owners, state=state)
+    for owner, gradient in zip(owners, clipped, strict=True):
+        owner.value.grad = gradient
+    return norm, state
 
 
 def threshold_parameters(model: nn.Module) -> list[nn.Parameter]:
     """Return every parameter that lives inside a clip, each once, in the order of the sites."""
     return [parameter for clip in sites(model).values() for parameter in clip.parameters()]
+
+
+def _kinds(model: nn.Module) -> Iterator[tuple[nn.Parameter, Kind]]:
+    thresholds = {id(parameter) for parameter in threshold_parameters(model)}
+    head = getattr(model, "head", None)
+    in_head = {id(p) for p in head.parameters()} if isinstance(head, nn.Module) else set()
+    for parameter in model.parameters():
+        if id(parameter) in thresholds:
+            yield parameter, "thresholds"
+        elif id(parameter) in in_head:
+            yield parameter, "head"
+        else:
+            yield parameter, "weights" if parameter.ndim >= 2 else "biases"

@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from clipbench.clips.base import sites
+from clipbench.clips.width import annealed
 from clipbench.data.batches import OrderedBatches, ShuffledBatches
+from clipbench.grad_clips.base import GradClip
 from clipbench.models.dropout import set_dropout_keys
 from clipbench.optim.schedules import apply_schedule
 from clipbench.probes.observe import Probe, observe
 from clipbench.probes.thresholds import threshold_histograms
 from clipbench.records.recorder import Recorder
+from clipbench.regularizers.base import Regularizer
 from clipbench.training.evaluate import evaluate
 from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
-from clipbench.training.gradients import GradClip, clip_gradients
-from clipbench.training.loss import count_correct, cross_entropy
+from clipbench.training.gradients import clip_gradients, labelled_weights
+from clipbench.training.loss import count_correct, loss_for
 from clipbench.training.seeding import derive
 from clipbench.training.state import TrainState
 from clipbench.training.telemetry import Telemetry
@@ -47,6 +50,7 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
     epochs: int,
     log_every: int,
     grad_clip: GradClip | None,
+    regularizer: Regularizer | None,
     probes: Sequence[Probe],
     recorder: Recorder,
     progress: Progress,
@@ -63,14 +67,16 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
         Interrupted: ``should_stop`` said so; the state is whole and was saved.
     """
     model, optimizer = state.model, state.optimizer
-    parameters = list(model.parameters())
-    clips = list(sites(model).values())
-    device = parameters[0].device
+    weights = labelled_weights(model)
+    clips, widths = list(sites(model).values()), annealed(model)
+    device = weights[0].value.device
     guard = guard_for(device)
     telemetry = Telemetry(model)
     scalars: dict[str, float] = {}
 
     telemetry.sample_thresholds(state)
+    total_steps = epochs * train_batches.steps_per_epoch
+    losses = loss_for(model, regularizer)
     try:
         while state.epoch < epochs:
             started = perf_counter()
@@ -81,20 +87,24 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
                 apply_schedule(optimizer, state.schedule, state.step)
                 set_dropout_keys(model, derive(state.seed, "dropout", state.step))
                 optimizer.zero_grad(set_to_none=True)
-                logits = model(images)
-                loss = cross_entropy(logits, labels)
-                loss.backward()
-                telemetry.note(loss)
+                share = state.step / total_steps
+                loss = losses(model, images, labels=labels, share=share)
+                loss.total.backward()
+                telemetry.note(loss.parts)
                 sampled = (state.step + 1) % log_every == 0 or state.step + 1 == last_step
                 if sampled:
                     telemetry.sample_gradients()
-                norm = clip_gradients(parameters, grad_clip)
-                guard.guard(optimizer, loss=loss, norm=norm, step=state.step)
+                norm, state.grad_clip_state = clip_gradients(
+                    weights, grad_clip, state=state.grad_clip_state
+                )
+                guard.guard(optimizer, loss=loss.total, norm=norm, step=state.step)
                 optimizer.step()
                 for clip in clips:
                     clip.project()
                 state.step += 1
-                correct += count_correct(logits.detach(), labels)
+                for width in widths:
+                    width.anneal(state.step / total_steps)
+                correct += count_correct(loss.logits.detach(), labels)
                 seen += len(labels)
                 progress.step()
                 if sampled:
@@ -131,8 +141,11 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
     except NonFiniteStep as stop:
         images, labels = _batch_of(train_batches, stop.step)
         set_dropout_keys(model, derive(state.seed, "dropout", stop.step))
-        raise Diverged(stop.step, first_fault(model, images, labels)) from None
+        share = stop.step / total_steps
+        fault = first_fault(model, images, labels, losses=losses, share=share)
+        raise Diverged(stop.step, fault) from None
     finally:
+        losses.close()
         telemetry.flush(recorder)
     return scalars
 

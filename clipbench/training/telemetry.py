@@ -6,7 +6,7 @@ written, which is when the loop reads the device anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,12 +35,13 @@ class Telemetry:
         self._model = model
         self._threshold_parameters = threshold_parameters(model)
         self._samples: list[_Sample] = []
-        self._losses: list[Tensor] = []
+        self._parts: dict[str, list[Tensor]] = {}
         self._pending: dict[str, Tensor] = {}
 
-    def note(self, loss: Tensor) -> None:
-        """Remember a step's loss; the next sample reports the mean since the one before."""
-        self._losses.append(loss.detach())
+    def note(self, parts: Mapping[str, Tensor]) -> None:
+        """Remember a step's loss; the next sample reports the means since the one before."""
+        for tag, part in parts.items():
+            self._parts.setdefault(tag, []).append(part.detach())
 
     def sample_gradients(self) -> None:
         """Keep the gradients of the thresholds; to be called between backward and clipping.
@@ -59,13 +60,14 @@ class Telemetry:
             state: The step is the number of updates done, this one included.
             norm: Global gradient norm before clipping.
         """
-        values = {"train/loss": torch.stack(self._losses).mean(), "grad_norm/total": norm}
+        values = {tag: torch.stack(parts).mean() for tag, parts in self._parts.items()}
+        values["grad_norm/total"] = norm
         of_thresholds = self._pending.pop("grad_norm/thresholds", None)
         if of_thresholds is not None:
             share = (of_thresholds / norm.clamp_min(torch.finfo(norm.dtype).tiny)) ** 2
             values["grad_norm/threshold_share"] = share
         values |= self._pending
-        self._losses, self._pending = [], {}
+        self._parts, self._pending = {}, {}
         self._keep(state, values, {"learning_rate": state.optimizer.param_groups[0]["lr"]})
 
     def sample_thresholds(self, state: TrainState) -> None:
@@ -96,11 +98,17 @@ class Telemetry:
 
 
 def gradient_of(clip: Clip, name: str) -> Tensor | None:
-    """Return the gradient of the parameter behind a threshold, or None where it has none.
+    """Return the gradient of the parameter behind a threshold, or None where it has none."""
+    raw = parameter_of(clip, name)
+    return None if raw is None else raw.grad
+
+
+def parameter_of(clip: Clip, name: str) -> nn.Parameter | None:
+    """Return the parameter behind a threshold, or None where nothing is learned.
 
     A clip keeps a learned threshold as the attribute of that name.
     """
     owner = getattr(clip, name, None)
     parameters = list(owner.parameters()) if isinstance(owner, nn.Module) else [owner]
     raw = parameters[0] if parameters else None
-    return raw.grad if isinstance(raw, nn.Parameter) else None
+    return raw if isinstance(raw, nn.Parameter) else None

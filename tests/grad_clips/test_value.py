@@ -8,9 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from clipbench.grad_clips.value import by_value
+from clipbench.grad_clips.value import ByValue
 
 GRADIENTS = [torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor(-7.0)]
+
+
+def by_value(gradients, **settings):
+    return ByValue(**settings)(gradients, weights=[], state={})[0]
 
 
 @pytest.mark.parametrize("clip_value", [0.01, 0.5, 100.0])
@@ -35,5 +39,5 @@ def test_it_is_bounded_the_identity_below_the_bound_and_idempotent():
 
 @pytest.mark.parametrize("clip_value", [0.0, -0.5, math.nan])
 def test_a_value_out_of_range_is_refused(clip_value):
-    with pytest.raises(ValueError, match=f"by_value needs clip_value > 0, got {clip_value}"):
-        by_value(GRADIENTS, clip_value=clip_value)
+    with pytest.raises(ValueError, match=f"ByValue needs clip_value > 0, got {clip_value}"):
+        ByValue(clip_value=clip_value)

@@ -1,13 +1,14 @@
 import pytest
 import torch
 
+from clipbench.grad_clips.autoclip import AutoClip
 from clipbench.records.reading import RunError
 from clipbench.training.checkpoint import KEPT, load_run, read_checkpoint, save_checkpoint
 from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_run, tiny_state
 
 
-def fresh(total_steps=20):
-    return tiny_state(tiny_model(tiny_data(), seed=9), total_steps=total_steps)
+def fresh(total_steps=20, **keys):
+    return tiny_state(tiny_model(tiny_data(), seed=9), total_steps=total_steps, **keys)
 
 
 def test_the_state_comes_back_whole(tmp_path):
@@ -37,6 +38,31 @@ def test_a_restored_state_takes_the_same_next_step(tmp_path):
         each.optimizer.step()
     pairs = zip(state.model.parameters(), other.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_what_a_gradient_clip_remembers_comes_back(tmp_path):
+    state = tiny_run(tmp_path / "run", grad_clip=AutoClip())
+    save_checkpoint(tmp_path / "c", state)
+    other = fresh(total_steps=50, grad_clip=AutoClip())
+    other.load_state_dict(read_checkpoint(tmp_path / "c"))
+    assert other.grad_clip_state["steps"] == state.step
+    for name, value in state.grad_clip_state.items():
+        assert torch.equal(other.grad_clip_state[name], value)
+
+
+def test_the_memory_of_another_gradient_clip_or_none_is_refused(tmp_path):
+    state = fresh()
+    save_checkpoint(tmp_path, state)
+    saved = read_checkpoint(tmp_path)
+    other = fresh(grad_clip=AutoClip())
+    before = {name: value.clone() for name, value in other.model.state_dict().items()}
+    with pytest.raises(RuntimeError, match="needs the keys"):
+        other.load_state_dict(saved)
+    del saved["grad_clip_state"]
+    with pytest.raises(KeyError, match="grad_clip_state"):
+        other.load_state_dict(saved)
+    after = other.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_the_newest_are_kept_and_nothing_half_written_stays(tmp_path):

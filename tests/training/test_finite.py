@@ -13,6 +13,7 @@ from clipbench.training.finite import (
     StopWhenRead,
     first_fault,
 )
+from clipbench.training.loss import PlainLoss
 from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_run, tiny_state
 
 BAD = [math.nan, math.inf, -math.inf]
@@ -93,7 +94,7 @@ def faulty(kind):
         model.fc1.linear.weight.data.fill_(3e38)
     elif kind == "gradient":
         model.fc2.linear.weight.register_hook(lambda g: g * math.nan)
-    return first_fault(model, images, labels)
+    return first_fault(model, images, labels, losses=PlainLoss(), share=0.0)
 
 
 @pytest.mark.parametrize(

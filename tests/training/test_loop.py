@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from clipbench.clips.base import sites
 from clipbench.clips.published_mask import PublishedMask
-from clipbench.grad_clips.norm import by_norm
+from clipbench.grad_clips.norm import ByNorm
 from clipbench.probes.sparsity import Sparsity
 from clipbench.records.journal import read
 from clipbench.training.loop import Interrupted
@@ -51,10 +51,8 @@ def test_the_weights_are_those_of_a_plain_loop(max_norm, tmp_path):
                 clip.project()
             step += 1
 
-    def clip_by_norm(gradients):
-        return by_norm(gradients, max_norm=max_norm)
-
-    state = tiny_run(tmp_path, grad_clip=None if max_norm is None else clip_by_norm)
+    grad_clip = None if max_norm is None else ByNorm(max_norm=max_norm)
+    state = tiny_run(tmp_path, grad_clip=grad_clip)
     for ours, theirs in zip(state.model.parameters(), plain.model.parameters(), strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert state.step == step
@@ -63,7 +61,7 @@ def test_the_weights_are_those_of_a_plain_loop(max_norm, tmp_path):
 
 def test_the_gradient_norm_is_recorded_before_clipping(tmp_path):
     tiny_run(tmp_path / "a", epochs=1)
-    tiny_run(tmp_path / "b", epochs=1, grad_clip=lambda g: by_norm(g, max_norm=1e-3), log_every=1)
+    tiny_run(tmp_path / "b", epochs=1, grad_clip=ByNorm(max_norm=1e-3), log_every=1)
     norms = series(tmp_path / "b", "grad_norm/total")
     assert min(norms.values()) > 1e-2
     first = series(tmp_path / "a", "grad_norm/total")

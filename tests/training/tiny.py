@@ -12,6 +12,7 @@ from clipbench.clips.learnable import LearnableClip
 from clipbench.data import synthetic
 from clipbench.data.batches import OrderedBatches, ShuffledBatches
 from clipbench.data.images import ImageData
+from clipbench.grad_clips.base import GradClip
 from clipbench.models.mlp import MLP
 from clipbench.optim.adamw import adamw
 from clipbench.optim.cosine import cosine
@@ -62,21 +63,34 @@ def tiny_ordered(data: ImageData, part: str = "val") -> OrderedBatches:
 
 
 def tiny_state(
-    model: torch.nn.Module, *, total_steps: int, seed: int = 0, lr: float = 3e-3
+    model: torch.nn.Module,
+    *,
+    total_steps: int,
+    seed: int = 0,
+    lr: float = 3e-3,
+    grad_clip: GradClip | None = None,
 ) -> TrainState:
     optimizer = adamw(param_groups(model), lr=lr)
-    return TrainState(model, optimizer, cosine(total_steps=total_steps), seed)
+    remembered = {} if grad_clip is None else grad_clip.init(total_steps=total_steps)
+    schedule = cosine(total_steps=total_steps)
+    return TrainState(model, optimizer, schedule, seed, grad_clip_state=remembered)
 
 
 def tiny_run(folder: Path, *, epochs: int = 2, seed: int = 0, **changes: Any) -> TrainState:
-    """Train the tiny network with a journal in ``folder``; keyword arguments reach ``train``."""
+    """Train the tiny network with a journal in ``folder``.
+
+    Keyword arguments reach ``train``, but for ``model`` and ``state``, which stand in for ours.
+    """
     from clipbench.records.recorder import Recorder
     from clipbench.training.loop import train
 
     data = tiny_data()
     batches = tiny_batches(data, seed=seed)
     model = changes.pop("model", None) or tiny_model(data, seed=seed)
-    state = tiny_state(model, total_steps=epochs * batches.steps_per_epoch, seed=seed)
+    steps, grad_clip = epochs * batches.steps_per_epoch, changes.get("grad_clip")
+    state = changes.pop("state", None) or tiny_state(
+        model, total_steps=steps, seed=seed, grad_clip=grad_clip
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with Recorder(folder) as recorder:
         settings: dict[str, Any] = {
@@ -85,6 +99,7 @@ def tiny_run(folder: Path, *, epochs: int = 2, seed: int = 0, **changes: Any) ->
             "epochs": epochs,
             "log_every": 3,
             "grad_clip": None,
+            "regularizer": None,
             "probes": [],
             "recorder": recorder,
             "progress": Silence(),
