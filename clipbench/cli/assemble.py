@@ -12,17 +12,20 @@ import torch
 from clipbench.cli.errors import ConfigError
 from clipbench.data.batches import OrderedBatches, ShuffledBatches
 from clipbench.data.images import ImageData
+from clipbench.grad_clips.base import GradClip, State
+from clipbench.grad_clips.none import NoClip
 from clipbench.optim.param_groups import param_groups
 from clipbench.probes.observe import Probe
+from clipbench.regularizers.base import Regularizer
+from clipbench.regularizers.none import NoRegularizer
 from clipbench.training.build import build
 from clipbench.training.calibrate import calibrate
 from clipbench.training.checkpoint import build_model
-from clipbench.training.gradients import GradClip
+from clipbench.training.loss import can_act
 from clipbench.training.seeding import generator
 from clipbench.training.state import TrainState
 
 Config = Mapping[str, Any]
-NO_GRAD_CLIP = "clipbench.grad_clips.none.none"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Assembly:
     val_batches: OrderedBatches
     test_batches: OrderedBatches
     grad_clip: GradClip | None
+    regularizer: Regularizer | None
     probes: Sequence[Probe]
 
 
@@ -86,8 +90,14 @@ def make_probes(config: Config) -> list[Probe]:
 
 
 def ordered(data: ImageData, part: str, config: Config) -> OrderedBatches:
-    """Return the batches of a part (``val`` or ``test``) in the order of the data."""
-    split = {"val": data.val, "test": data.test}[part]
+    """Return the batches of a part, unaugmented and in the order of the data.
+
+    Args:
+        data: The data set.
+        part: ``train``, ``val`` or ``test``.
+        config: Says how large a batch is.
+    """
+    split = {"train": data.train, "val": data.val, "test": data.test}[part]
     size = config["trainer"]["batch_size"]
     return OrderedBatches(split, batch_size=size, mean=data.mean, std=data.std)
 
@@ -124,23 +134,48 @@ def _assemble(config: Config, data: ImageData, *, seed: int, device: torch.devic
     optimizer = build(config["optim"], trust=trust, params=param_groups(model))
     total_steps = config["trainer"]["epochs"] * batches.steps_per_epoch
     schedule = build(config["schedule"], trust=trust, total_steps=total_steps)
+    grad_clip = grad_clip_of(config)
+    remembered = _initial_state(grad_clip, total_steps=total_steps, device=device)
     return Assembly(
-        state=TrainState(model, optimizer, schedule, seed),
+        state=TrainState(model, optimizer, schedule, seed, grad_clip_state=remembered),
         train_batches=batches,
         val_batches=ordered(data, "val", config),
         test_batches=ordered(data, "test", config),
-        grad_clip=grad_clip_of(config),
+        grad_clip=grad_clip,
+        regularizer=regularizer_of(config),
         probes=make_probes(config),
     )
 
 
 def grad_clip_of(config: Config) -> GradClip | None:
-    """Return the gradient clip, or None for the one that changes nothing, which costs nothing."""
-    node, trust = config["grad_clip"], config["trust"]
-    if node["_target_"] == NO_GRAD_CLIP:
+    """Return the gradient clip, or None for the one that changes nothing, which costs nothing.
+
+    Raises:
+        TypeError: The target is no gradient clip.
+    """
+    grad_clip = build(config["grad_clip"], trust=config["trust"])
+    if not isinstance(grad_clip, GradClip):
+        raise TypeError(f"grad_clip: '{config['grad_clip']['_target_']}' is not a GradClip")
+    return None if isinstance(grad_clip, NoClip) else grad_clip
+
+
+def _initial_state(grad_clip: GradClip | None, *, total_steps: int, device: torch.device) -> State:
+    state = {} if grad_clip is None else grad_clip.init(total_steps=total_steps)
+    return {name: value.to(device) for name, value in state.items()}
+
+
+def regularizer_of(config: Config) -> Regularizer | None:
+    """Return the regularizer, or None for the one that adds nothing, which costs nothing.
+
+    Raises:
+        TypeError: The target is no regularizer.
+    """
+    regularizer = build(config["regularizer"], trust=config["trust"])
+    if isinstance(regularizer, NoRegularizer):
         return None
-    bound: GradClip = build({**node, "_partial_": True}, trust=trust)
-    return bound
+    if not isinstance(regularizer, Regularizer):
+        raise TypeError(f"regularizer: '{config['regularizer']['_target_']}' is not a Regularizer")
+    return regularizer
 
 
 def trial_faults(config: Config) -> list[str]:
@@ -152,6 +187,8 @@ def trial_faults(config: Config) -> list[str]:
     weight = torch.nn.Parameter(torch.zeros(2, 2))
     dummies: dict[str, dict[str, Any]] = {
         "clip": {"num_features": 1024},
+        "grad_clip": {},
+        "regularizer": {},
         "optim": {"params": [{"params": [weight], "role": "weights", "decay": "weights"}]},
         "schedule": {"total_steps": 100},
     }
@@ -161,4 +198,19 @@ def trial_faults(config: Config) -> list[str]:
             build(config[group], trust=trust, **supplied)
         except (ValueError, TypeError) as error:
             faults.append(f"{group}: {error}")
-    return faults
+    return faults or _idle_regularizer(config)
+
+
+def _idle_regularizer(config: Config) -> list[str]:
+    """Say if the penalty has a gradient for nothing under this clip: such a run would mislead."""
+    try:
+        regularizer = regularizer_of(config)
+    except TypeError as error:
+        return [str(error)]
+    if regularizer is None:
+        return []
+    clip = build(config["clip"], trust=config["trust"], num_features=1024)
+    if can_act(regularizer, clip):
+        return []
+    names = type(regularizer).__name__, type(clip).__name__
+    return [f"regularizer: {names[0]} needs {regularizer.needs}, and {names[1]} has none"]

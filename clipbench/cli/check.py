@@ -22,6 +22,7 @@ from clipbench.training.build import OWN_PACKAGE, resolve
 ROOMS = {
     "clip": "clips",
     "grad_clip": "grad_clips",
+    "regularizer": "regularizers",
     "model": "models",
     "data": "data",
     "optim": "optim",
@@ -30,7 +31,6 @@ ROOMS = {
 }
 SUPPLIED = {
     "clip": {"num_features"},
-    "grad_clip": {"gradients"},
     "model": {"make_clip", "in_channels", "image_size", "num_classes", "generator"},
     "optim": {"params"},
     "schedule": {"total_steps"},
@@ -61,6 +61,14 @@ def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[s
             supplied = SUPPLIED.get(group, set())
             faults += _faults_of_node(f"{group}.", node, room=room, trust=trust, supplied=supplied)
     return faults
+
+
+def faults_of_target(
+    node: Mapping[str, Any], *, group: str, trust: Sequence[str] = ()
+) -> list[str]:
+    """Return every fault of one node that a user typed outside the composed configuration."""
+    supplied = SUPPLIED.get(group, set())
+    return _faults_of_node("", node, room=ROOMS[group], trust=trust, supplied=supplied)
 
 
 def _faults_of_node(

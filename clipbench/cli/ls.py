@@ -22,6 +22,7 @@ from clipbench.cli.nearest import nearest
 GROUPS = {
     "clips": "clip",
     "grad_clips": "grad_clip",
+    "regularizers": "regularizer",
     "models": "model",
     "data": "data",
     "optimizers": "optim",
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", nargs="?", help="one option: shows its whole help and its keys")
     parsed = parser.parse_args(arguments)
     if parsed.what is None:
-        print("\n".join(f"{what:<12}{', '.join(_names(what))}" for what in GROUPS))
+        print("\n".join(f"{what:<14}{', '.join(_names(what))}" for what in GROUPS))
         return 0
     if parsed.what not in GROUPS:
         return _wrong(parsed.what, list(GROUPS))

@@ -25,6 +25,7 @@ Change any key (clipbench train --cfg job shows them all):
   optim.{{lr,weight_decay,threshold_lr_scale,threshold_weight_decay}}
   model.{{widths,batch_norm,init}}  data.{{root,val_size,split_seed,augment,offline}}
   clip.{{init,per,positivity}}  grad_clip.{{max_norm,norm_type}}
+  regularizer.{{strength,start,full}}
 
 flags:
   -m, --multirun    run every combination of listed values: clip=relu,prelu seed=0,1,2

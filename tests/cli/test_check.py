@@ -94,6 +94,9 @@ def test_faults_of_a_sweep_are_found_before_its_first_job():
         ["clip=fixed", "clip.min=null", "clip.max=6"],
         ["grad_clip=norm", "grad_clip.norm_type=inf"],
         ["grad_clip=value", "grad_clip.clip_value=0.1"],
+        ["grad_clip=agc", "grad_clip.exclude_head=false"],
+        ["grad_clip=autoclip", "grad_clip.percentile=90"],
+        ["grad_clip=zclip", "grad_clip.max_norm=1.0"],
         ["model=mlp", "model.widths=[8,8]", "model.dropout=0.1"],
         ["clip=masked", "clip.mask=channels", "clip.channels=[0,1]"],
         ["data=cifar10", "data.augment=null"],
@@ -109,11 +112,47 @@ def test_what_is_right_passes(typed):
     assert len(compose(typed).jobs) == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["regularizer=l3"], "did you mean 'l1'"),
+        (["regularizer=l1", "regularizer.strenght=1"], "did you mean 'strength'"),
+        (["regularizer=l1", "regularizer.strength=0"], "greater than 0"),
+        (["regularizer=l1", "regularizer.start=1"], "less than 1"),
+        (["regularizer=l1", "regularizer.strength=inf"], "regularizer: L1 needs a finite strength"),
+        (["regularizer=l0_ste", "regularizer.target=0"], "greater than 0"),
+        (["regularizer._target_=clipbench.clips.relu.ReLU"], "not in clipbench.regularizers"),
+        (["regularizer._target_=clipbench.regularizers.ramp.ramp"], "regularizer"),
+        (["clip=relu", "regularizer=threshold_l2"], "ThresholdL2 needs a learned threshold"),
+        (["clip=learnable", "regularizer=l0_ste"], "L0StraightThrough needs a gate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_regularizer_that_is_wrong_or_cannot_act_is_refused(typed, named):
+    found = faults(*typed)
+    assert any(named in fault for fault in found), found
+
+
+def test_a_regularizer_that_can_act_passes():
+    for clip, regularizer in (("learnable", "threshold_l2"), ("sigmoid_gate_st", "l0_ste")):
+        typed = [f"clip={clip}", f"regularizer={regularizer}", "regularizer.full=0.5"]
+        assert len(compose(typed).jobs) == 1
+
+
 def test_gradient_is_an_arm_of_the_clip_group():
     config = compose(["clip=gradient", "grad_clip.max_norm=0.5"]).jobs[0].config
     assert config["clip"]["_target_"] == "clipbench.clips.relu.ReLU"
-    assert config["grad_clip"]["_target_"] == "clipbench.grad_clips.norm.by_norm"
+    assert config["grad_clip"]["_target_"] == "clipbench.grad_clips.norm.ByNorm"
     assert config["grad_clip"]["max_norm"] == 0.5
+
+
+def test_the_settings_of_a_gradient_clip_are_checked():
+    (fault,) = faults("grad_clip=zclip", "grad_clip.alpha=1")
+    assert "grad_clip.alpha: should be less than 1" in fault
+    (fault,) = faults("grad_clip=autoclip", "grad_clip.percentile=101")
+    assert "grad_clip.percentile: should be less than or equal to 100" in fault
+    (fault,) = faults("grad_clip=agc", "grad_clip.cliping=0.1")
+    assert "did you mean 'clipping'" in fault
 
 
 def test_a_data_set_says_its_budget_and_the_command_line_has_the_last_word():
