@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clipbench.cli.assemble import load_data, pick_device
+from clipbench.cli.audited import audit_at_start
 from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_seed
 from clipbench.cli.stopping import stop_on_signals
@@ -47,10 +48,11 @@ def _run_seeds(
     keep_freed_memory()
     device = pick_device(config["trainer"]["device"])
     with stop_on_signals() as stop:
+        audit = audit_at_start(config)
         data = load_data(config).to(device)
         for seed, path in paths.items():
             own = {**config, "seed": seed}
-            code = run_seed(own, data, path, overrides=overrides, stop=stop)
+            code = run_seed(own, data, path, audit=audit, overrides=overrides, stop=stop)
             if code not in (DONE, DIVERGED):
                 return code
             if code == DONE:

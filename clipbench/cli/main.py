@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a network under a clip; takes Hydra overrides, -m for a sweep",
     "eval": "evaluate a finished run on its validation and test parts",
     "rerun": "repeat a run from its run.json, with overrides if wanted",
+    "audit": "tell whether thresholds can learn: of all clips, one, your own, or a run",
     "data": "list, get or verify the data sets",
     "ls": "list clips, models, data sets, experiments and all other choices",
     "doctor": "show versions, devices, threads and the data sets present",

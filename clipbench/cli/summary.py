@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clipbench.audit.run import why_still
 from clipbench.records.journal import JOURNAL_FILE, read
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE, read_run
@@ -14,8 +14,13 @@ from clipbench.records.run_dir import RUN_FILE, read_run
 MAX_SITES = 8
 
 
-def show_run(path: Path) -> None:
-    """Print the summary of a finished run: one screen, ending in the next command to type."""
+def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
+    """Print the summary of a finished run: one screen, ending in the next command to type.
+
+    Args:
+        path: The run directory.
+        trust: Packages besides clipbench whose classes the run may name.
+    """
     record = read_run(path)
     results = record["results"]
     config = record["config"]
@@ -26,7 +31,7 @@ def show_run(path: Path) -> None:
         f"sparsity       {percent(results['sparsity/mean'])} zeros, mean of sites"
         if "sparsity/mean" in results
         else "",
-        *threshold_lines(path, results),
+        *threshold_lines(path, results, trust=trust),
         f"time           {results['seconds/total']:.1f} s"
         f", {results['speed/images_per_second']:,.0f} images/s in training",
         f"results        {path}",
@@ -43,20 +48,26 @@ def show_line(path: Path) -> None:
     print(f"test accuracy {percent(results['test/accuracy'])}  {path}")
 
 
-def threshold_lines(path: Path, results: Mapping[str, float]) -> list[str]:
-    """Return one line a threshold: where it started and where it ended; none for fixed clips."""
+def threshold_lines(
+    path: Path, results: Mapping[str, float], *, trust: Sequence[str] = ()
+) -> list[str]:
+    """Return one line a threshold: where it started, where it ended, and why it did not move.
+
+    A run of fixed clips without thresholds gives none.
+    """
     tags = [tag for tag in results if tag.startswith("threshold/")]
     if not tags:
         return []
     start = _first_values(path, tags)
     shown = tags[: 3 * MAX_SITES]
+    still = [tag for tag in shown if results[tag] == start.get(tag)]
+    remarks = _remarks(path, still, trust=trust)
     lines = []
     for position, tag in enumerate(shown):
         head = "thresholds" if position == 0 else ""
-        moved = results[tag] - start.get(tag, math.nan)
-        still = "   did not move" if moved == 0 else ""
         name = tag.removeprefix("threshold/")
-        lines.append(f"{head:<14} {name:<24} {start[tag]:.4f} -> {results[tag]:.4f}{still}")
+        course = f"{start[tag]:.4f} -> {results[tag]:.4f}"
+        lines.append(f"{head:<14} {name:<24} {course}{remarks.get(tag, '')}")
     if len(tags) > len(shown):
         lines.append(f"{'':<14} and {len(tags) - len(shown)} more in {path / RUN_FILE}")
     return lines
@@ -113,6 +124,24 @@ def _status(path: Path) -> tuple[str, str]:
         return "unreadable", ""
     accuracy = record["results"].get("test/accuracy")
     return str(record["status"]), "" if accuracy is None else percent(accuracy)
+
+
+def _remarks(path: Path, still: Sequence[str], *, trust: Sequence[str]) -> dict[str, str]:
+    """Say that thresholds did not move, and why, where an audit knows; once for all channels."""
+    if not still:
+        return {}
+    try:
+        reasons = why_still(path, trust=trust)
+    except RunError:
+        reasons = {}  # a summary is no place to fail: the run has finished
+    remarks = {}
+    for tag in still:
+        subject = tag.removeprefix("threshold/")
+        if subject not in reasons:
+            subject = subject.rpartition("/")[0]
+        reason = reasons.pop(subject, None)
+        remarks[tag] = "   did not move" + ("" if reason is None else f": {reason}")
+    return remarks
 
 
 def _first_values(path: Path, tags: Sequence[str]) -> dict[str, float]:

@@ -62,6 +62,7 @@ class RunDirectory:
         threads: int,
         stacked: bool,
         data: Mapping[str, Json],
+        audit: Mapping[str, Json] | None = None,
         overrides: Sequence[str] = (),
     ) -> Self:
         """Make the folder, or take over one of the same config, and set its status to running.
@@ -74,6 +75,7 @@ class RunDirectory:
             stacked: Whether its seeds train as one stack, as resolved.
             data: What a reader must know of the data: its name, the shape a model is built for,
                 and where the files came from.
+            audit: What the audit before training found; None where there was none.
             overrides: What the user typed.
 
         Raises:
@@ -95,6 +97,7 @@ class RunDirectory:
             "threads": threads,
             "stacked": stacked,
             "data": dict(data),
+            "audit": None if audit is None else dict(audit),
             "times": {"started": _now(), "finished": None},
             "cause": None,
             "results": {},

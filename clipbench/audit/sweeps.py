@@ -1,0 +1,116 @@
+"""What happens to a module when its parameters, or its dtype, take values that training can reach.
+
+An optimizer writes whatever the gradient says: a threshold may become negative, zero, tiny or huge.
+At each such value a module should still tell inputs apart, stay finite, and have a gradient that
+can bring it back.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from clipbench.audit.finding import Finding
+from clipbench.audit.inputs import audit_inputs
+
+HUGE = 1e30
+RAWS = (-1.0, 0.0, 1e-30, HUGE)
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+# A usual rate: what an Adam-like optimizer moves a parameter by in one step.
+USUAL_STEP = 1e-3
+
+
+def sign_sweep(module: nn.Module) -> list[Finding]:
+    """Write -1, 0, a tiny and a huge number into each parameter in turn, and look what is left."""
+    return [
+        finding
+        for name, _ in module.named_parameters()
+        for raw in RAWS
+        for finding in _at(module, name, raw)
+    ]
+
+
+def dtype_sweep(module: nn.Module, *, own: torch.dtype = torch.float32) -> list[Finding]:
+    """Run a module in float32, bfloat16 and float16, and look what its parameters become.
+
+    Args:
+        module: any module that keeps shape and dtype.
+        own: the least precise dtype among the parameters as the module was made.
+    """
+    findings = []
+    for dtype in DTYPES:
+        findings += _in(module, dtype, own=own)
+    return findings
+
+
+def _at(module: nn.Module, name: str, raw: float) -> list[Finding]:
+    twin = copy.deepcopy(module)
+    parameter = twin.get_parameter(name)
+    with torch.no_grad():
+        parameter.fill_(raw)
+    x = torch.cat([audit_inputs(twin)[:64], audit_inputs(module)[:64]])
+    output = twin(x)
+    where = f"at {raw:g}"
+    if not output.isfinite().all():
+        return [_beware(name, f"{where} the output is not finite", "bound it to its domain")]
+    # A huge lower threshold shuts everything off, as it should; no other value may.
+    if raw < HUGE and output.detach().std() == 0:
+        reason = f"{where} every input gives {output.flatten()[0].item():g}"
+        return [_beware(name, reason, "keep it in its domain, as positivity or a projection does")]
+    if not output.requires_grad:
+        return []
+    (gradient,) = torch.autograd.grad(output.square().sum(), parameter, allow_unused=True)
+    if gradient is not None and not gradient.isfinite().all():
+        return [_beware(name, f"{where} its gradient is not finite", "bound it to its domain")]
+    return []
+
+
+def _in(module: nn.Module, dtype: torch.dtype, *, own: torch.dtype) -> list[Finding]:
+    twin = copy.deepcopy(module).to(dtype)
+    x = audit_inputs(module)[:256].to(dtype)
+    try:
+        output = twin(x)
+    except RuntimeError as error:
+        reason = f"it does not run in {_name(dtype)} ({str(error).splitlines()[0][:80]})"
+        return [_beware("forward", reason, "bring thresholds to the dtype of the input")]
+    findings = []
+    if output.dtype != dtype:
+        reason = f"it turns {_name(dtype)} into {_name(output.dtype)}"
+        findings.append(_beware("forward", reason, "bring thresholds to the dtype of the input"))
+    if not output.isfinite().all():
+        reason = f"in {_name(dtype)} the output is not finite"
+        findings.append(_beware("forward", reason, "fill with finite numbers of that dtype"))
+    for name, parameter in twin.named_parameters():
+        findings += _stands_still(name, parameter, convicts=parameter.dtype == own)
+    return findings
+
+
+def _stands_still(name: str, parameter: Tensor, *, convicts: bool) -> list[Finding]:
+    """Compare a usual step with the distance to the next number."""
+    if parameter.dtype not in (torch.bfloat16, torch.float16):
+        return []
+    spacing = spacing_at(parameter)
+    if spacing / 2 <= USUAL_STEP:
+        return []
+    reason = (
+        f"in {_name(parameter.dtype)} the next number is {spacing:.1e} away, "
+        f"a step of {USUAL_STEP:g} rounds to none"
+    )
+    return [Finding(name, reason, "keep it in float32", convicts)]
+
+
+def spacing_at(parameter: Tensor) -> float:
+    """Give the least distance from an element of ``parameter`` to the next number of its dtype."""
+    values = parameter.detach().abs()
+    exponents = torch.frexp(values.float()).exponent.double()
+    return float((2.0 ** (exponents - 1) * torch.finfo(parameter.dtype).eps).amin())
+
+
+def _beware(subject: str, reason: str, remedy: str) -> Finding:
+    return Finding(subject, reason, remedy, convicts=False)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
