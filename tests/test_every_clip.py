@@ -315,6 +315,8 @@ def test_a_threshold_can_never_become_invalid(learned, raw):
     total = sum(values)
     noise = random((64, CHANNELS), 1)
     near = [value + random((64, CHANNELS), 2) for value in [*values, total, -total]]
+    # What is about a negative threshold can be as narrow as the least of them.
+    near += [min(values) * noise - value for value in values]
     x = torch.cat([noise, noise / total.clamp_min(1e-3), total * noise, *near])
     y = clip(x.requires_grad_())
     (y * random(x.shape, 3)).sum().backward()

@@ -40,9 +40,10 @@ def decay_of(group: Group) -> float | None:
 
     It is ``weight_decay`` where the decay is decoupled (AdamW), and ``weight_decay`` times the gain
     of the momentum where it is added to the gradient of plain descent. None where it passes through
-    Adam's division by the gradient's size, after which no share can be told.
+    a division by the gradient's size, as with Adam, after which no share can be told.
     """
     decay = float(group["weight_decay"]) if "weight_decay" in group else 0.0
     if decay == 0.0 or group.get("decoupled_weight_decay", False):
         return decay
-    return None if steps_by_rate(group) else decay * momentum_gain(group)
+    divided = "betas" in group or "eps" in group
+    return None if divided else decay * momentum_gain(group)

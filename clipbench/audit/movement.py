@@ -88,8 +88,8 @@ def zero_gradients(course: Course) -> Finding | None:
 def narrow_window(course: Course) -> Finding | None:
     """Warn where next to no element gave a gradient at the end, though some did before."""
     window = course.trajectory.window
-    never = not any(gradient != 0.0 for gradient in course.trajectory.gradients())
-    if window is None or window >= NARROW_WINDOW or never:
+    ever = any(gradient != 0.0 for gradient in course.trajectory.gradients())
+    if window is None or window >= NARROW_WINDOW or not ever:
         return None
     return Finding(
         course.subject,
@@ -100,10 +100,15 @@ def narrow_window(course: Course) -> Finding | None:
 
 
 def lost_steps(course: Course) -> Finding | None:
-    """Convict steps that scale with the gradient and are all lost in the dtype."""
+    """Convict a standstill under steps that scale with the gradient and are all lost in the dtype.
+
+    Momentum makes a lasting gradient's step larger, which is counted in.
+    """
     gradients = course.trajectory.gradients()
-    moving = any(gradient != 0.0 for gradient in gradients)
-    if course.group is None or steps_by_rate(course.group) or not moving:
+    pushed = any(gradient != 0.0 for gradient in gradients)
+    if course.group is None or steps_by_rate(course.group):
+        return None
+    if not pushed or not never_moved(course.trajectory):
         return None
     samples = [sample for sample in course.trajectory.samples if sample.gradient is not None]
     pushes = (sample.rate * size for sample, size in zip(samples, gradients, strict=True))

@@ -6,20 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from clipbench.audit.finding import Finding
+from clipbench.audit.loose import loose_tensors
 
 
 def unregistered(module: nn.Module) -> list[Finding]:
     """Find tensors that want a gradient but are no parameters: an optimizer never sees them."""
     return [
         Finding(
-            f"{path}.{name}".lstrip("."),
+            name,
             "it wants a gradient but is no parameter, so no optimizer sees it",
             "wrap it in nn.Parameter in __init__",
             convicts=True,
         )
-        for path, part in module.named_modules()
-        for name, value in vars(part).items()
-        if isinstance(value, Tensor) and value.is_leaf and value.requires_grad
+        for name, _ in loose_tensors(module)
     ]
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from clipbench.audit.finding import Finding
 from clipbench.audit.inputs import audit_inputs
+from clipbench.audit.resolution import least_step
 
 HUGE = 1e30
 RAWS = (-1.0, 0.0, 1e-30, HUGE)
@@ -88,24 +89,12 @@ def _in(module: nn.Module, dtype: torch.dtype, *, own: torch.dtype) -> list[Find
 
 
 def _stands_still(name: str, parameter: Tensor, *, convicts: bool) -> list[Finding]:
-    """Compare a usual step with the distance to the next number."""
-    if parameter.dtype not in (torch.bfloat16, torch.float16):
+    """Compare a usual step with the smallest that is not lost."""
+    least = least_step(parameter).max().item()
+    if least <= USUAL_STEP or parameter.dtype == torch.float32:
         return []
-    spacing = spacing_at(parameter)
-    if spacing / 2 <= USUAL_STEP:
-        return []
-    reason = (
-        f"in {_name(parameter.dtype)} the next number is {spacing:.1e} away, "
-        f"a step of {USUAL_STEP:g} rounds to none"
-    )
+    reason = f"in {_name(parameter.dtype)} a step of {USUAL_STEP:g} is lost, it needs {least:.1e}"
     return [Finding(name, reason, "keep it in float32", convicts)]
-
-
-def spacing_at(parameter: Tensor) -> float:
-    """Give the least distance from an element of ``parameter`` to the next number of its dtype."""
-    values = parameter.detach().abs()
-    exponents = torch.frexp(values.float()).exponent.double()
-    return float((2.0 ** (exponents - 1) * torch.finfo(parameter.dtype).eps).amin())
 
 
 def _beware(subject: str, reason: str, remedy: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -28,7 +29,7 @@ def run_hydra_job(config: DictConfig) -> None:
         {str(key): value for key, value in plain.items()},
         folder=relative(Path(node.runtime.output_dir)),
         overrides=[text.lstrip("+") for text in node.overrides.task],
-        show=show_run if alone else show_line,
+        show=partial(show_run, trust=plain["trust"]) if alone else show_line,
     )
     if alone:
         sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from clipbench.cli.errors import guarded
@@ -39,4 +40,5 @@ def _rerun(run: Path, overrides: list[str]) -> int:
         folder = Path(recorded.run_dir)
     else:
         folder = single_run_folder(recorded.config, recorded.typed)
-    return run_job(recorded.config, folder=folder, overrides=recorded.typed, show=show_run)
+    show = partial(show_run, trust=recorded.config["trust"])
+    return run_job(recorded.config, folder=folder, overrides=recorded.typed, show=show)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from clipbench.cli.assemble import Assembly, assemble, shape_of
+from clipbench.cli.assemble import Assembly, assemble, ordered, shape_of
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
@@ -22,6 +22,7 @@ from clipbench.probes.thresholds import threshold_scalars
 from clipbench.records.durable import write_bytes
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import RUN_FILE, RunDirectory, read_run, refuse_other_config
+from clipbench.training.bounds import awaits_bounds, set_bounds
 from clipbench.training.checkpoint import save_checkpoint
 from clipbench.training.evaluate import evaluate
 from clipbench.training.finite import Diverged
@@ -47,6 +48,7 @@ def run_seed(
     data: ImageData,
     path: Path,
     *,
+    audit: Mapping[str, Any],
     overrides: Sequence[str],
     stop: StopRequest,
 ) -> int:
@@ -68,6 +70,7 @@ def run_seed(
         device=str(device),
         threads=torch.get_num_threads(),
         stacked=False,
+        audit=audit,
         overrides=overrides,
         data={
             "name": data.name,
@@ -119,6 +122,7 @@ def _train_and_test(
                 epochs=trainer["epochs"],
                 log_every=trainer["log_every"],
                 grad_clip=parts.grad_clip,
+                regularizer=parts.regularizer,
                 probes=parts.probes,
                 recorder=recorder,
                 progress=shown,
@@ -129,6 +133,9 @@ def _train_and_test(
             if _is_out_of_memory(error):
                 raise OutOfMemory(_memory_hint(device, trainer["batch_size"])) from error
             raise
+        if awaits_bounds(model):
+            set_bounds(model, ordered(data, "train", config))
+            _save(path, parts.state, recorder)  # in place of the one without bounds
         test = _test(parts, recorder, path)
     results = {**last, **test, **threshold_scalars(model)}
     results["parameters"] = sum(parameter.numel() for parameter in model.parameters())

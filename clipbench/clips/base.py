@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from clipbench.clips.threshold import Threshold
 
+Gradient = Literal["exact", "surrogate", "none"]
+Verdict = Literal["EXACT", "SURROGATE", "ZERO_ALMOST_EVERYWHERE", "NO_GRADIENT", "FIXED"]
+
 
 class Clip(nn.Module):
     """What stands at one activation site.
@@ -41,10 +44,8 @@ class Clip(nn.Module):
     """
 
     threshold_decay: ClassVar[Literal["none", "weights"]] = "none"
-    gradient: ClassVar[Literal["exact", "surrogate", "none"]] = "exact"
-    verdict: ClassVar[
-        Literal["EXACT", "SURROGATE", "ZERO_ALMOST_EVERYWHERE", "NO_GRADIENT", "FIXED"]
-    ] = "FIXED"
+    gradient: Gradient = "exact"
+    verdict: Verdict = "FIXED"
     bounded_after_training: ClassVar[bool] = False
 
     def __init__(self, *, num_features: int | None = None) -> None:

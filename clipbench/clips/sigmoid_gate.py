@@ -16,13 +16,13 @@ within a few temperatures of it.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip, keep_positive
+from clipbench.clips.base import Clip, Verdict, keep_positive
 from clipbench.clips.threshold import Threshold
 from clipbench.clips.width import Width
 
@@ -38,7 +38,7 @@ class SigmoidGate(Clip):
         temperature_end: width at the end of training, reached geometrically; None for the same.
     """
 
-    verdict: ClassVar[Literal["EXACT", "SURROGATE"]] = "EXACT"
+    verdict: Verdict = "EXACT"
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class Threshold(nn.Module):
             raise ValueError(f"positivity must be one of {', '.join(MAPS)}, got {positivity!r}.")
         self.positivity = positivity
         self.per = per
+        self.learned = learned
         self.rule: DataRule | None = parse_rule(init) if isinstance(init, str) else None
         if per == "neuron" and self.rule is None:
             raise ValueError(f"per='neuron' needs init to be a data rule, got init={init}.")
@@ -73,7 +74,11 @@ class Threshold(nn.Module):
 
     def for_input(self, x: Tensor) -> Tensor:
         """Give the effective value in the dtype of ``x``, shaped to broadcast against it."""
-        value = self.value().to(x.dtype)
+        return self.fit(self.value(), x)
+
+    def fit(self, value: Tensor, x: Tensor) -> Tensor:
+        """Give ``value``, of the shape of the threshold, as ``for_input`` gives its own."""
+        value = value.to(x.dtype)
         return value.view(-1, *[1] * (x.dim() - 2)) if self.per == "channel" else value
 
     @torch.no_grad()

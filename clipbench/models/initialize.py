@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from clipbench.models.batch_statistics import batch_statistics
 
 Scheme = Literal["gain", "shared", "edge_of_chaos"]
 
@@ -45,10 +48,11 @@ class Moments(NamedTuple):
 
 
 class Fed(NamedTuple):
-    """A layer with weights and the moments of the clip that feeds it."""
+    """A layer of the model's own, and the clip that feeds it: None before the first clip."""
 
     layer: nn.Linear | nn.Conv2d
-    moments: Moments
+    clip: nn.Module | None
+    clip_features: int
 
 
 IDENTITY = Moments(square=1.0, slope_square=1.0)
@@ -82,11 +86,12 @@ def moments(clip: Callable[[Tensor], Tensor], *, num_features: int) -> Moments:
     without the jump, where the clip has one. Where channels differ this is their average.
 
     Args:
-        clip: The function; called once on a float64 (Q, num_features) tensor.
+        clip: The function; called once on a float64 (Q, num_features) tensor. Norms inside it use
+            the statistics of that tensor and forget them.
         num_features: Channels of the clip's input.
     """
     nodes = normal_nodes(num_features).clone().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), _as_in_training(clip):
         answer = clip(nodes)
         total = answer.sum()
     slope = None
@@ -96,6 +101,10 @@ def moments(clip: Callable[[Tensor], Tensor], *, num_features: int) -> Moments:
         square=answer.detach().square().mean().item(),
         slope_square=0.0 if slope is None else slope.square().mean().item(),
     )
+
+
+def _as_in_training(clip: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
+    return batch_statistics(clip) if isinstance(clip, nn.Module) else nullcontext()
 
 
 def gain(clip: Callable[[Tensor], Tensor], *, num_features: int) -> float:
@@ -113,7 +122,8 @@ def initialize(model: nn.Module, *, scheme: Scheme, generator: torch.Generator) 
     The draws do not depend on clip or scheme: one normal number a weight, layer after layer in
     registration order, then one a bias. So two clips given the same seed start from the same
     weights up to one factor a layer. Norms get weight 1 and bias 0; biases are 0 except under
-    `edge_of_chaos`.
+    `edge_of_chaos`. Layers inside clips are drawn last, so that they shift nothing outside, as
+    N(0, 1/fan_in) with biases 0 under every scheme; other parameters there are the clip's own.
 
     Schemes: `gain` multiplies each layer by the gain of its clip and leaves the first, which sees
     normalised images, alone. `shared` multiplies every layer by sqrt(2) whatever the clip: He's
@@ -131,11 +141,16 @@ def initialize(model: nn.Module, *, scheme: Scheme, generator: torch.Generator) 
         TypeError: If a parameter outside the clips belongs to no layer known here.
     """
     fed = list(_fed_layers(model))
-    weights = [_normal(layer.weight, generator) for layer, _ in fed]
-    biases = [None if layer.bias is None else _normal(layer.bias, generator) for layer, _ in fed]
+    weights = [_normal(part.layer.weight, generator) for part in fed]
+    biases = [
+        None if part.layer.bias is None else _normal(part.layer.bias, generator) for part in fed
+    ]
+    for owned in _clips(model):
+        _draw_inside(owned, generator)
+    found = _moments_by_clip(fed)
     with torch.no_grad():
-        for (layer, clip_moments), weight, bias in zip(fed, weights, biases, strict=True):
-            sigma_w, sigma_b = _sigmas(scheme, clip_moments)
+        for (layer, clip, _), weight, bias in zip(fed, weights, biases, strict=True):
+            sigma_w, sigma_b = _sigmas(scheme, found[clip])
             layer.weight.copy_(weight * (sigma_w / math.sqrt(layer.weight[0].numel())))
             if layer.bias is not None and bias is not None:
                 layer.bias.copy_(bias * sigma_b)
@@ -146,20 +161,27 @@ def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
+def _clips(model: nn.Module) -> list[nn.Module]:
+    """Find the clips in registration order; each is the attribute `clip` of its parent."""
+    found = (getattr(owner, "clip", None) for owner in model.modules())
+    return list(dict.fromkeys(clip for clip in found if isinstance(clip, nn.Module)))
+
+
 def _fed_layers(model: nn.Module) -> Iterator[Fed]:
-    """Walk the modules in registration order, keeping the moments of the last clip seen."""
-    clips = {id(owner.clip) for owner in model.modules() if hasattr(owner, "clip")}
+    """Walk the modules in registration order, keeping the last clip seen and its features."""
+    clips = {id(clip) for clip in _clips(model)}
     inside: set[int] = set()
-    last, features = IDENTITY, 0
+    last: nn.Module | None = None
+    features, clip_features = 0, 0
     for module in model.modules():
         if id(module) in inside:
             continue
         if id(module) in clips:
             inside.update(id(part) for part in module.modules())
-            last = moments(module, num_features=features)
+            last, clip_features = module, features
         elif isinstance(module, nn.Linear | nn.Conv2d):
             features = module.weight.shape[0]
-            yield Fed(module, last)
+            yield Fed(module, last, clip_features)
         elif isinstance(module, NORMS):
             module.reset_parameters()  # draws nothing: weight 1, bias 0
         elif next(module.parameters(recurse=False), None) is not None:
@@ -167,6 +189,29 @@ def _fed_layers(model: nn.Module) -> Iterator[Fed]:
                 f"initialize draws Linear and Conv2d and resets norms, got {type(module).__name__}"
                 " with parameters of its own."
             )
+
+
+def _draw_inside(clip: nn.Module, generator: torch.Generator) -> None:
+    """Give the layers inside a clip weights N(0, 1/fan_in) and biases 0, and reset its norms."""
+    for part in clip.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d):
+            with torch.no_grad():
+                numbers = _normal(part.weight, generator)
+                part.weight.copy_(numbers / math.sqrt(part.weight[0].numel()))
+                if part.bias is not None:
+                    part.bias.zero_()
+        elif isinstance(part, NORMS):
+            part.reset_parameters()
+
+
+def _moments_by_clip(fed: list[Fed]) -> dict[nn.Module | None, Moments]:
+    """Integrate each clip that feeds a layer once; None, which is the images, is the identity."""
+    found: dict[nn.Module | None, Moments] = {None: IDENTITY}
+    for _, clip, features in fed:
+        if clip not in found:
+            assert clip is not None
+            found[clip] = moments(clip, num_features=features)
+    return found
 
 
 def _sigmas(scheme: Scheme, clip_moments: Moments) -> tuple[float, float]:

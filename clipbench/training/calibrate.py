@@ -7,14 +7,13 @@ running ones; dropout is off; no generator is used. Weights never change here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipbench.clips.base import Clip, sites
+from clipbench.models.batch_statistics import batch_statistics
 
 
 @torch.no_grad()
@@ -30,22 +29,6 @@ def calibrate(model: nn.Module, images: Tensor) -> None:
         for clip in sites(model).values():
             handle = clip.register_forward_pre_hook(set_thresholds)
             stack.callback(handle.remove)
-        stack.enter_context(_batch_statistics(model))
+        stack.enter_context(batch_statistics(model.eval()))
         model(images)
     model.train(was_training)
-
-
-@contextmanager
-def _batch_statistics(model: nn.Module) -> Iterator[None]:
-    """Put batch norm into training mode without letting it move its running statistics."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    tracked = [norm.track_running_stats for norm in norms]
-    model.eval()
-    for norm in norms:
-        norm.train()
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm, track in zip(norms, tracked, strict=True):
-            norm.track_running_stats = track

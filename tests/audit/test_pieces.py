@@ -1,4 +1,4 @@
-"""Ties, chain factors, spacing and stacking, each against numbers worked out by hand."""
+"""Ties, chain factors, sweeps and stacking, each against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from clipbench.audit.chain import accepted_positivities, chain_table
 from clipbench.audit.stacking import stacking
-from clipbench.audit.sweeps import dtype_sweep, sign_sweep, spacing_at
+from clipbench.audit.sweeps import dtype_sweep, sign_sweep
 from clipbench.audit.ties import tie_table
 from clipbench.clips.fixed import FixedClamp
 from clipbench.clips.learnable import LearnableClip
@@ -51,15 +51,6 @@ def test_chain_factors_are_those_of_the_maps():
         assert rows[name].autograd == pytest.approx(slope, rel=1e-4)
         assert rows[name].difference == pytest.approx(slope, rel=1e-4)
     assert accepted_positivities(nn.Linear) == ()
-
-
-def test_spacing_is_the_distance_to_the_next_number():
-    for dtype in (torch.bfloat16, torch.float16, torch.float32):
-        for value in (0.3, 1.0, 1.9, 6.0):
-            number = torch.tensor([value], dtype=dtype)
-            upward = torch.full_like(number, math.inf)
-            expected = (number.nextafter(upward).double() - number.double()).item()
-            assert spacing_at(number) == expected
 
 
 def test_stacked_copies_agree_and_a_module_that_reads_values_is_named():

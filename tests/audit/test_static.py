@@ -40,7 +40,7 @@ def test_a_bfloat16_parameter_is_convicted_because_it_stands_still():
     report = audit_module(broken.Bfloat16)
     assert report.verdict == "EXACT"
     (finding,) = [f for f in report.findings if f.convicts]
-    assert finding.reason.startswith("in bfloat16 the next number is 7.8e-03 away")
+    assert finding.reason.startswith("in bfloat16 a step of 0.001 is lost, it needs 2.0e-03")
     assert finding.remedy == "keep it in float32"
 
 

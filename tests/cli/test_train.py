@@ -1,7 +1,9 @@
 """Whole runs through the command line: what they leave behind, and how they end."""
 
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -308,3 +310,19 @@ def test_a_mask_of_ones_own(tmp_path, monkeypatch):
 def test_the_log_of_a_run_is_json_text(run):
     for line in (run / "metrics.jsonl").read_text().splitlines():
         json.loads(line)
+
+
+@pytest.mark.parametrize("clip", ["ranger", "ft_clipact"])
+def test_a_clip_bounded_after_training_is_tested_and_saved_with_its_bounds(clip, tmp_path, capsys):
+    assert train(tmp_path / "a", f"clip={clip}") == 0
+    assert re.search(r"fc1/upper +inf -> \d", capsys.readouterr().out)
+    assert float(journal(tmp_path / "a")[0]["scalars"]["threshold/fc1/upper"]) == math.inf
+    results, model = read_run(tmp_path / "a")["results"], load_run(tmp_path / "a")
+    for site in ("fc1", "fc2"):
+        bound, clipped = results[f"threshold/{site}/upper"], model.get_submodule(site).clip
+        assert clipped.thresholds()["upper"].item() == bound
+        beyond = clipped(torch.tensor([[bound, 2 * bound]])).tolist()
+        assert beyond == [[bound, bound if clip == "ranger" else 0.0]]
+    assert main(["eval", str(tmp_path / "a"), "trainer.device=cpu"]) == 0
+    shown = dict(line.split() for line in capsys.readouterr().out.splitlines()[1:])
+    assert float(shown["test/loss"]) == pytest.approx(results["test/loss"], rel=1e-5)

@@ -1,4 +1,3 @@
-import copy
 import math
 from functools import partial
 
@@ -6,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import skip_init
 
 from clipbench.models.cnn import CNN
 from clipbench.models.initialize import gain, initialize, moments, normal_nodes
@@ -24,6 +24,30 @@ class Function(nn.Module):
     def forward(self, x):
         assert x.shape[1] == self.num_features
         return self.function(x)
+
+
+class Gated(nn.Module):
+    """A clip with a layer and a parameter inside."""
+
+    def __init__(self, *, num_features):
+        super().__init__()
+        self.gate = skip_init(nn.Linear, num_features, num_features)
+        self.scale = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.gate(x.to(self.gate.weight.dtype))) + self.scale * x
+
+
+class Normed(nn.Module):
+    """A clip with a norm inside."""
+
+    def __init__(self, *, num_features):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(num_features)
+        nn.init.constant_(self.norm.weight, 7.0)
+
+    def forward(self, x):
+        return self.norm(3 * F.relu(x).to(self.norm.weight.dtype)) / self.norm.weight
 
 
 def make(function):
@@ -267,22 +291,49 @@ class TestInitialize:
         assert torch.equal(norm.weight, torch.ones_like(norm.weight))
         assert torch.equal(norm.bias, torch.zeros_like(norm.bias))
 
-    def test_what_is_inside_a_clip_is_its_own(self):
-        class Gated(nn.Module):
-            def __init__(self, *, num_features):
-                super().__init__()
-                self.gate = nn.Linear(num_features, num_features).double()
+    def test_layers_inside_clips_are_drawn_last_and_shift_nothing_outside(self):
+        plain, gated = model_of(MLP, RELU, init="shared"), model_of(MLP, Gated, init="shared")
+        for name in ("fc1.linear", "fc2.linear", "head"):
+            ours, theirs = gated.get_submodule(name), plain.get_submodule(name)
+            assert torch.equal(ours.weight, theirs.weight)
+        again, other = model_of(MLP, Gated), model_of(MLP, Gated, seed=1)
+        assert torch.equal(gated.fc1.clip.gate.weight, again.fc1.clip.gate.weight)
+        assert not torch.equal(gated.fc1.clip.gate.weight, other.fc1.clip.gate.weight)
+        numbers = gated.fc1.clip.gate.weight.flatten()[:1000]
+        assert not torch.isin(gated.fc2.clip.gate.weight.flatten(), numbers).any()
 
-            def forward(self, x):
-                return x * torch.sigmoid(self.gate(x))
+    def test_layers_inside_clips_have_variance_one_over_fan_in_and_no_bias(self):
+        gate = model_of(MLP, Gated, init="edge_of_chaos", widths=[256]).fc1.clip.gate
+        assert gate.weight.var().item() == pytest.approx(1 / 256, rel=0.03)
+        assert torch.count_nonzero(gate.bias) == 0
 
-        model = model_of(MLP, RELU)
-        with_gates = copy.deepcopy(model)
-        with_gates.fc1.clip = Gated(num_features=256)
-        before = with_gates.fc1.clip.gate.weight.clone()
-        initialize(with_gates, scheme="shared", generator=torch.Generator().manual_seed(0))
-        assert torch.equal(with_gates.fc1.clip.gate.weight, before)
-        torch.testing.assert_close(with_gates.head.weight, model.head.weight)
+    def test_the_gain_is_that_of_the_layers_drawn(self):
+        model, bare = model_of(MLP, Gated), model_of(MLP, make(lambda x: x))
+        for unit, fed in [("fc1", "fc2.linear"), ("fc2", "head")]:
+            clip = model.get_submodule(unit).clip
+            ratio = model.get_submodule(fed).weight / bare.get_submodule(fed).weight
+            expected = gain(clip, num_features=clip.gate.in_features)
+            assert ratio.mean().item() == pytest.approx(expected, rel=1e-4)
+
+    def test_norms_inside_clips_are_reset_and_keep_their_running_statistics(self):
+        model = model_of(MLP, Normed)
+        for unit in (model.fc1, model.fc2):
+            norm = unit.clip.norm
+            assert norm.training
+            assert norm.track_running_stats
+            assert torch.equal(norm.running_mean, torch.zeros_like(norm.running_mean))
+            assert norm.num_batches_tracked == 0
+            assert torch.equal(norm.weight, torch.ones_like(norm.weight))
+
+    def test_a_norm_inside_a_clip_is_integrated_on_the_statistics_of_the_batch(self):
+        # Of 3 relu(z) a batch norm makes unit variance; its fresh running ones leave 9/2.
+        clip = Normed(num_features=4).eval()
+        assert moments(clip, num_features=4).square == pytest.approx(1, rel=1e-3)
+        assert not clip.norm.training
+
+    def test_other_parameters_of_a_clip_are_its_own(self):
+        model = model_of(MLP, Gated)
+        assert model.fc1.clip.scale.item() == 0.5
 
     def test_a_parameter_nobody_draws_is_refused(self):
         class Scale(nn.Module):

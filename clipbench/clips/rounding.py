@@ -1,0 +1,57 @@
+"""Rounding to a grid, and the gradients that methods put in the place of its zero slope.
+
+Two straight-through forms. ``to_levels`` rounds and passes the gradient on as if it had not. On a
+grid ``y = s k`` with a learned step ``s`` and an integer ``k`` between 0 and ``Q``, the rounding
+error counts too: with ``u = x / s``::
+
+    dy/dx = 1 inside, 0 outside
+    dy/ds = k - u inside, k outside (that is Q above and 0 below)
+
+It follows from ``k`` having the slope of ``u`` inside and none outside (Esser et al., 2020). What
+is inside, and how ``k`` is rounded, differs from method to method; each clip says it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def levels_of(bits: int) -> int:
+    """Give the largest integer of ``bits`` bits without a sign.
+
+    Raises:
+        ValueError: ``bits`` is not from 1 to 8.
+    """
+    if not 1 <= bits <= 8:
+        raise ValueError(f"bits must be from 1 to 8, got {bits}.")
+    return 2**bits - 1
+
+
+def to_levels(y: Tensor, upper: float | Tensor, levels: int) -> Tensor:
+    """Round ``y`` in 0 .. ``upper`` to ``levels + 1`` even steps, ties to the even one.
+
+    Exact at both ends. The gradient passes to ``y`` unchanged; ``upper`` gets none.
+    """
+    end = upper.detach() if isinstance(upper, Tensor) else upper
+    hard = end * ((y.detach() / end * levels).round() / levels)
+    return hard + (y - y.detach())
+
+
+def on_grid(x: Tensor, scale: Tensor, index: Tensor, inside: Tensor) -> Tensor:
+    """Give ``scale * index`` with the gradient of a learned step.
+
+    Args:
+        x: pre-activations.
+        scale: the step, of the dtype of ``x`` and of a shape that broadcasts to that of ``x``.
+        index: integers from 0 up, as floats, of the shape of ``x``.
+        inside: bool, of the shape of ``x``; what is marked passes its gradient on to ``x``.
+    """
+    slope = scale_slope(x.detach(), scale.detach(), index, inside)
+    soft = torch.where(inside, x, 0) + scale * slope
+    return scale.detach() * index + (soft - soft.detach())
+
+
+def scale_slope(x: Tensor, scale: Tensor, index: Tensor, inside: Tensor) -> Tensor:
+    """Give the slope of ``on_grid`` in ``scale``."""
+    return torch.where(inside, index - x / scale, index)

@@ -1,0 +1,49 @@
+"""What the summary of a run says of its thresholds."""
+
+import pytest
+
+from clipbench.cli.main import main
+from clipbench.cli.summary import threshold_lines
+from clipbench.records.run_dir import read_run
+
+
+def lines_of(folder, *overrides, trained=True):
+    words = ["train", "experiment=smoke", "trainer.device=cpu", "trainer.epochs=1"]
+    if trained:
+        assert main([*words, f"hydra.run.dir={folder}", *overrides]) == 0
+    return threshold_lines(folder, read_run(folder)["results"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["clip=published_sigmoid"], "no gradient reaches it"),
+        (["clip=learnable", "clip.init=100"], "its gradient was zero in all"),
+        (["clip=percentile"], "nothing learns it"),
+    ],
+)
+def test_a_threshold_that_did_not_move_says_why(tmp_path, capsys, overrides, reason):
+    lines = lines_of(tmp_path / "run", *overrides)
+    assert [f"did not move: {reason}" in line for line in lines] == [True, True]
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_a_threshold_that_moved_says_nothing(tmp_path):
+    lines = lines_of(tmp_path / "run", "clip=learnable")
+    assert [line.split()[-3] for line in lines] == ["1.0000"] * 2
+    assert not any("did not move" in line for line in lines)
+
+
+def test_channels_say_it_once_and_fixed_clips_nothing(tmp_path):
+    lines = lines_of(tmp_path / "a", "clip=learnable", "clip.init=100", "clip.per=channel")
+    assert ["did not move: " in line for line in lines] == [True, False, False] * 2
+    assert all("did not move" in line for line in lines)
+    assert lines_of(tmp_path / "b", "clip=relu") == []
+
+
+def test_a_run_that_cannot_be_audited_still_has_a_summary(tmp_path):
+    lines_of(tmp_path / "run", "clip=published_sigmoid")
+    for checkpoint in (tmp_path / "run" / "checkpoints").glob("*.pt"):
+        checkpoint.write_bytes(b"nothing")
+    lines = lines_of(tmp_path / "run", trained=False)
+    assert all(line.endswith("did not move") for line in lines)

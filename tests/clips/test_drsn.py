@@ -1,0 +1,160 @@
+"""DRSN against its formula in plain Python, and its layers inside a model."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from clipbench.clips.base import sites
+from clipbench.clips.drsn import DRSN
+from clipbench.clips.relu import ReLU
+from clipbench.models.cnn import CNN
+from clipbench.models.initialize import gain
+from clipbench.models.mlp import MLP
+from clipbench.training.calibrate import calibrate
+
+CHANNELS = 3
+IMAGES = torch.randn(4, CHANNELS, 5, 2, generator=torch.Generator().manual_seed(0))
+ROWS = IMAGES[:, :, 0, 0]
+
+
+def made(channels=CHANNELS):
+    """Return a clip with numbers in every parameter and statistic."""
+    clip, generator = DRSN(num_features=channels), torch.Generator().manual_seed(1)
+    for tensor in clip.state_dict().values():
+        if tensor.dim():
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.1)
+    clip.excite.weight.data.sub_(0.5)
+    return clip.eval()
+
+
+def affine(layer, values):
+    rows, biases = layer.weight.tolist(), layer.bias.tolist()
+    return [
+        sum(w * v for w, v in zip(row, values, strict=True)) + b
+        for row, b in zip(rows, biases, strict=True)
+    ]
+
+
+def scales(clip, sizes):
+    """Give s of one sample from the mean absolute value of each channel."""
+    norm, hidden = clip.norm, []
+    for c, h in enumerate(affine(clip.squeeze, sizes)):
+        unit = (h - norm.running_mean[c].item()) / math.sqrt(norm.running_var[c].item() + norm.eps)
+        hidden.append(max(unit * norm.weight[c].item() + norm.bias[c].item(), 0.0))
+    return [1 / (1 + math.exp(-e)) for e in affine(clip.excite, hidden)]
+
+
+def soft(x, threshold):
+    return math.copysign(max(abs(x) - threshold, 0.0), x)
+
+
+def mean(values):
+    return sum(map(abs, values)) / len(values)
+
+
+def test_on_images_each_channel_has_its_own_mean():
+    clip = made()
+    for sample, found in zip(IMAGES, clip(IMAGES), strict=True):
+        rows = sample.flatten(1).tolist()
+        sizes = [mean(row) for row in rows]
+        lower = [s * size for s, size in zip(scales(clip, sizes), sizes, strict=True)]
+        expected = [[soft(x, t) for x in row] for row, t in zip(rows, lower, strict=True)]
+        torch.testing.assert_close(found.flatten(1), torch.tensor(expected))
+        assert any(x == 0 for row in expected for x in row)
+
+
+def test_on_rows_the_mean_is_that_of_the_sample():
+    clip = made()
+    for row, found in zip(ROWS.tolist(), clip(ROWS).tolist(), strict=True):
+        parts = zip(row, scales(clip, [abs(x) for x in row]), strict=True)
+        assert found == pytest.approx([soft(x, s * mean(row)) for x, s in parts], abs=1e-6)
+
+
+@pytest.mark.parametrize("x", [IMAGES, ROWS])
+def test_in_evaluation_a_sample_does_not_depend_on_the_others(x):
+    clip = made()
+    torch.testing.assert_close(clip(x)[:1], clip(x[:1]))
+
+
+@pytest.mark.parametrize("x", [IMAGES, ROWS])
+def test_what_becomes_zero_is_saturated_and_something_passes_everywhere(x):
+    clip = made()
+    y = clip(x)
+    assert torch.equal(clip.saturated(x), y == 0)
+    # The threshold lies below a mean of sizes, so the largest of them passes.
+    rows = y.flatten(2).flatten(0, 1) if x.dim() > 2 else y
+    assert (rows != 0).any(dim=1).all()
+
+
+def test_every_parameter_and_the_input_through_the_threshold_get_a_gradient():
+    clip, x = made().train(), IMAGES.clone().requires_grad_()
+    (clip(x) ** 2).sum().backward()
+    for name, parameter in clip.named_parameters():
+        # A batch norm takes out what a bias before it adds.
+        assert (parameter.grad != 0).any() or name == "squeeze.bias"
+    dropped = clip.saturated(x)
+    assert (x.grad[dropped] != 0).any()
+
+
+def test_it_has_as_many_parameters_as_it_says_and_they_decay():
+    for channels in (1, 7):
+        count = sum(p.numel() for p in DRSN(num_features=channels).parameters())
+        assert count == 2 * channels**2 + 4 * channels
+    assert DRSN.threshold_decay == "weights"
+
+
+def test_made_alone_it_has_fixed_numbers_and_draws_from_no_global_generator():
+    before = torch.get_rng_state()
+    first, second = DRSN(num_features=4).state_dict(), DRSN(num_features=4).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["squeeze.weight"], first["excite.weight"])
+
+
+def test_it_needs_to_know_the_channels():
+    with pytest.raises(ValueError, match=r"DRSN needs num_features, got None\."):
+        DRSN()
+
+
+def model_of(family, make_clip, seed=0):
+    return family(
+        make_clip=make_clip,
+        in_channels=1,
+        image_size=8,
+        num_classes=10,
+        generator=torch.Generator().manual_seed(seed),
+        widths=[6, 6],
+    )
+
+
+@pytest.mark.parametrize("family", [CNN, MLP])
+def test_a_model_draws_its_layers_from_the_seed_and_keeps_statistics_fresh(family):
+    model, again = model_of(family, DRSN), model_of(family, DRSN)
+    other = model_of(family, DRSN, seed=1)
+    first, second = sites(model).values()
+    assert not torch.equal(first.squeeze.weight, second.squeeze.weight)
+    names = [
+        name for name, _ in first.named_parameters() if "weight" in name and "norm" not in name
+    ]
+    assert names == ["squeeze.weight", "excite.weight"]
+    for name in names:
+        ours = next(iter(sites(again).values())).get_parameter(name)
+        theirs = next(iter(sites(other).values())).get_parameter(name)
+        assert torch.equal(first.get_parameter(name), ours)
+        assert not torch.equal(first.get_parameter(name), theirs)
+    calibrate(model, torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(2)))
+    for clip in (first, second):
+        assert torch.equal(clip.norm.running_mean, torch.zeros(6))
+        assert torch.equal(clip.norm.running_var, torch.ones(6))
+        assert clip.norm.num_batches_tracked == 0
+
+
+def test_the_model_s_own_numbers_are_those_of_any_clip():
+    ours, relu = model_of(CNN, DRSN), model_of(CNN, ReLU)
+    assert torch.equal(ours.conv1.conv.weight, relu.conv1.conv.weight)
+    ratio = ours.conv2.conv.weight / relu.conv2.conv.weight
+    expected = gain(ours.conv1.clip, num_features=6) / math.sqrt(2)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, expected), rtol=1e-4, atol=0)

@@ -1,0 +1,21 @@
+"""ReLU6 is torch's, and loses its gradient at both ends."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from clipbench.clips.relu6 import ReLU6
+
+
+def test_it_is_the_relu6_of_torch():
+    x = torch.linspace(-10, 10, 81).view(1, -1)
+    assert torch.equal(ReLU6()(x), F.relu6(x))
+
+
+def test_both_ends_count_as_saturated():
+    x = torch.tensor([[-1.0, 0.0, 3.0, 6.0, 7.0]], requires_grad=True)
+    clip = ReLU6(num_features=5)
+    clip(x).sum().backward()
+    assert x.grad.tolist() == [[0.0, 0.0, 1.0, 0.0, 0.0]]
+    assert clip.saturated(x).tolist() == [[True, True, False, True, True]]
