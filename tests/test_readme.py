@@ -88,7 +88,9 @@ def test_adding_a_clip_works_as_shown(tmp_path):
             file = tmp_path / named[1]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-    assert "test accuracy" in shell(f"{EXAMPLE[0]} experiment=smoke clip=softcap", tmp_path)
+    assert "test accuracy" in shell(f"{EXAMPLE[0]} experiment=smoke", tmp_path)
+    audit = "PYTHONPATH=. clipbench audit target=mypkg.power.PowerReLU trust=[mypkg]"
+    assert "FIXED" in shell(audit, tmp_path)
 
 
 def test_tensorboard_opens_what_a_run_wrote(folder):

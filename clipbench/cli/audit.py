@@ -28,7 +28,7 @@ examples:
   clipbench audit
   clipbench audit clip=pact clip.init=10
   clipbench audit outputs/runs/RUN
-  clipbench audit target=mypkg.softcap.SoftCap cap=3.0 trust=[mypkg]
+  clipbench audit target=mypkg.power.PowerReLU power=3.0 trust=[mypkg]
 
 exit codes: 0 all is as declared, 1 something cannot learn, 2 usage or configuration
 """

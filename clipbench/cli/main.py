@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from clipbench.cli.errors import guarded
+
 COMMANDS = {
     "train": "train a network under a clip; takes Hydra overrides, -m for a sweep",
     "eval": "evaluate a finished run on its validation and test parts",
@@ -69,7 +71,13 @@ def main(argv: list[str] | None = None) -> int:
         print(unknown_command(word), file=sys.stderr)
         return 2
     run: Callable[[list[str]], int] = import_module(f"clipbench.cli.{module}").main
-    return run(rest)
+    return guarded(lambda: _said(run(rest)))
+
+
+def _said(code: int) -> int:
+    """Bring out what was printed while whoever reads it may still have gone."""
+    sys.stdout.flush()
+    return code
 
 
 if __name__ == "__main__":

@@ -66,3 +66,9 @@ def test_every_help_ends_in_examples(command):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("clipbench 0.")
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    command = f"{sys.executable} -m clipbench.cli.main ls clips | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""

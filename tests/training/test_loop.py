@@ -1,6 +1,7 @@
 """The loop against a plain one, and what it records on the way."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 
 from clipbench.clips.base import sites
 from clipbench.clips.published_mask import PublishedMask
+from clipbench.clips.sigmoid_gate import SigmoidGate
 from clipbench.grad_clips.norm import ByNorm
 from clipbench.probes.sparsity import Sparsity
 from clipbench.records.journal import read
@@ -136,3 +138,18 @@ def test_dropout_depends_on_seed_and_step_alone(tmp_path):
         ends.append([p.detach().clone() for p in state.model.parameters()])
     assert all(torch.equal(x, y) for x, y in zip(ends[0], ends[1], strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(ends[0], ends[2], strict=True))
+
+
+def test_a_width_is_annealed_over_the_run_and_saved_where_it_is(tmp_path):
+    gates = partial(SigmoidGate, temperature=0.5, temperature_end=0.02)
+    kept = []
+    state = tiny_run(
+        tmp_path,
+        model=tiny_model(tiny_data(), make_clip=gates),
+        save=lambda state: kept.append(copy.deepcopy(state.state_dict()["model"])),
+    )
+    names = [name for name in kept[0] if name.endswith("temperature.now")]
+    assert len(names) == len(sites(state.model))
+    for name in names:
+        assert kept[0][name].item() == pytest.approx((0.5 * 0.02) ** 0.5)
+        assert kept[1][name].item() == pytest.approx(0.02)
