@@ -9,8 +9,9 @@ With ``Q = 2^bits - 1``, ``u = x / s`` and ``round`` to the nearest integer, tie
 The clip stands at ``s Q``, and the step gets a gradient from below the clip as well, so it learns
 from any input above zero. Q being large, its gradient is large beside a weight's: the method
 multiplies it by ``1 / sqrt(N Q)``. ``gradient_scale="elements"`` takes for N all elements that
-share the step, batch included, as public codes do: the step then learns more slowly in a larger
-batch. ``"features"`` leaves the batch out.
+share the step, batch included, as public codes do, so that the factor depends on the batch size;
+``"features"`` leaves the batch out. An optimizer that normalises gradients, such as Adam, undoes
+either.
 
 The first step of the method is twice the mean of what is quantised, ``max(x, 0)``, over
 ``sqrt(Q)``: ``init=mean_abs:2``. The number 0.2 is about that for the standard normal at 4 bits; at
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
@@ -119,5 +121,6 @@ class LSQ(Clip):
         self.scale.set_value(self.scale.value() * (share / steps))
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        index = (x.detach() / scale).round().clamp(0, self.levels)
-        return index, (x > 0) & (x < scale * self.levels)
+        x = x.detach()
+        index = (x / scale).round().clamp(0, self.levels)
+        return index, torch.minimum(x, scale * self.levels - x)

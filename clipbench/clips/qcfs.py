@@ -76,5 +76,5 @@ class QCFS(Clip):
         return x >= self.upper.for_input(x)
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        rounded = (x.detach() / scale + 0.5).floor()
-        return rounded.clamp(0, self.steps), (rounded > 0) & (rounded < self.steps)
+        index = (x.detach() / scale + 0.5).floor().clamp(0, self.steps)
+        return index, index * (self.steps - index)

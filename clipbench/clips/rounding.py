@@ -13,8 +13,9 @@ is inside, and how ``k`` is rounded, differs from method to method; each clip sa
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from clipbench.clips.base import keep_positive
 
 
 def levels_of(bits: int) -> int:
@@ -38,20 +39,20 @@ def to_levels(y: Tensor, upper: float | Tensor, levels: int) -> Tensor:
     return hard + (y - y.detach())
 
 
-def on_grid(x: Tensor, scale: Tensor, index: Tensor, inside: Tensor) -> Tensor:
+def on_grid(x: Tensor, scale: Tensor, index: Tensor, room: Tensor) -> Tensor:
     """Give ``scale * index`` with the gradient of a learned step.
 
     Args:
         x: pre-activations.
         scale: the step, of the dtype of ``x`` and of a shape that broadcasts to that of ``x``.
         index: integers from 0 up, as floats, of the shape of ``x``.
-        inside: bool, of the shape of ``x``; what is marked passes its gradient on to ``x``.
+        room: positive inside and nowhere else, of the shape of ``x``.
     """
-    slope = scale_slope(x.detach(), scale.detach(), index, inside)
-    soft = torch.where(inside, x, 0) + scale * slope
+    slope = scale_slope(x.detach(), scale.detach(), index, room)
+    soft = keep_positive(x, room) + scale * slope
     return scale.detach() * index + (soft - soft.detach())
 
 
-def scale_slope(x: Tensor, scale: Tensor, index: Tensor, inside: Tensor) -> Tensor:
+def scale_slope(x: Tensor, scale: Tensor, index: Tensor, room: Tensor) -> Tensor:
     """Give the slope of ``on_grid`` in ``scale``."""
-    return torch.where(inside, index - x / scale, index)
+    return index - keep_positive(x / scale, room)

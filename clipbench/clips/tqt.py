@@ -86,5 +86,5 @@ class TQT(Clip):
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         rounded = (x.detach() / scale).round()
-        inside = (rounded >= 0) & (rounded <= self.levels)
-        return rounded.clamp(0, self.levels), inside
+        index = rounded.clamp(0, self.levels)
+        return index, 1 - (rounded - index).abs()

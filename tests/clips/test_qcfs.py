@@ -48,6 +48,11 @@ def test_with_many_steps_it_approaches_the_clip_without_steps():
     assert gaps[0] > gaps[1] > gaps[2]
 
 
+def test_what_reaches_the_threshold_is_saturated():
+    x = torch.tensor([[-1.0, 0.0, 3.9, 4.0, 5.0]])
+    assert QCFS().saturated(x).tolist() == [[False, False, False, True, True]]
+
+
 @pytest.mark.parametrize("steps", [0, -1])
 def test_no_step_at_all_is_refused(steps):
     with pytest.raises(ValueError, match=f"QCFS needs steps >= 1, got {steps}"):

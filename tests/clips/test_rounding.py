@@ -53,8 +53,8 @@ def test_on_a_grid_the_step_gets_the_rounding_error_inside_and_the_index_outside
     x = torch.tensor([-1.0, 0.3, 0.5, 9.0], dtype=torch.float64, requires_grad=True)
     scale = torch.tensor(0.25, dtype=torch.float64, requires_grad=True)
     index = torch.tensor([0.0, 1.0, 2.0, 7.0], dtype=torch.float64)
-    inside = torch.tensor([False, True, True, False])
-    y = on_grid(x, scale, index, inside)
+    room = torch.tensor([-1.0, 0.1, 2.0, 0.0], dtype=torch.float64)
+    y = on_grid(x, scale, index, room)
     assert y.tolist() == [0.0, 0.25, 0.5, 1.75]
     (y * torch.tensor([1.0, 10.0, 100.0, 1000.0])).sum().backward()
     assert x.grad.tolist() == [0.0, 10.0, 100.0, 0.0]

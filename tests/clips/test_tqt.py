@@ -62,7 +62,7 @@ def test_a_data_rule_sets_the_threshold():
 
 
 def test_what_reaches_the_clip_is_saturated():
-    clip = TQT(init=3.0, bits=2)
+    clip = TQT(init=2.5, bits=2)
     assert clip.saturated(torch.tensor([[-1.0, 2.9, 3.0, 4.0]])).tolist() == [
         [False, False, True, True]
     ]
