@@ -7,10 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from clipbench.cli.errors import guarded
-from clipbench.cli.folders import single_run_folder
-from clipbench.cli.job import run_job
-from clipbench.cli.recorded import read_recorded
-from clipbench.cli.summary import show_run
 
 EXAMPLES = """\
 examples:
@@ -35,6 +31,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _rerun(run: Path, overrides: list[str]) -> int:
+    # Here and not above: they bring torch, which the help does without.
+    from clipbench.cli.folders import single_run_folder
+    from clipbench.cli.job import run_job
+    from clipbench.cli.recorded import read_recorded
+    from clipbench.cli.summary import show_run
+
     recorded = read_recorded(run, overrides)
     if recorded.run_dir is not None:
         folder = Path(recorded.run_dir)
