@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
 Gradient = Literal["exact", "surrogate", "none"]
@@ -205,4 +206,4 @@ def _traced_clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     inside = torch.where((lower < x) & (x < upper), x, 0)
     at_bounds = torch.where(x <= lower, lower, 0) + torch.where(x >= upper, upper, 0)
     carrier = inside + at_bounds
-    return value.detach() + (carrier - carrier.detach())
+    return with_gradient_of(value, carrier)

@@ -26,7 +26,8 @@ class CReLU(Clip):
 
     Args:
         num_features: number of channels, needed with ``per="channel"``.
-        init: the first lower threshold, or a data rule such as ``percentile:85``.
+        init: the first lower threshold, or a data rule such as ``percentile:70``, which counts both
+            tails: of symmetric inputs 15 in 100 pass.
         magnitude: the first limit of the output; None for no limit.
         learned: whether threshold and magnitude are learned.
         per: one threshold and magnitude for the layer, or one for each channel.

@@ -6,8 +6,8 @@ With the mean ``a_c`` of ``|x|`` over the positions of channel ``c``::
     t_c = s_c a_c
     y = sign(x) max(|x| - t_c, 0)
 
-(Zhao et al., 2020, deep residual shrinkage network with channel-wise thresholds). The threshold is
-positive and below the mean size of its channel by construction. What is learned are the two fully
+(Zhao et al., 2020, deep residual shrinkage network with channel-wise thresholds). The threshold
+lies between zero and the mean it is a share of, by construction. What is learned are the two fully
 connected layers and the norm, with exact gradients, through ``t`` and ``a`` to the input as well;
 there is no threshold to follow over a run. An input exactly at its threshold counts as dropped.
 

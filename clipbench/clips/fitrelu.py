@@ -59,7 +59,8 @@ class FitReLU(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop what is negative or far beyond the bound."""
-        return F.relu(x) * self._gate(x)
+        # Infinity times a shut gate would be NaN, and dropping what is too large is the point.
+        return F.relu(x).clamp(max=torch.finfo(x.dtype).max) * self._gate(x)
 
     def thresholds(self) -> dict[str, Tensor]:
         """Give the bound."""

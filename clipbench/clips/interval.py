@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clipbench.clips.base import Clip
+from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
 GAP = 1e-3
@@ -30,7 +32,7 @@ def ordered(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
     middle = (low + high) / 2
     low = torch.minimum(low, middle - GAP / 2)
     high = torch.maximum(high, middle + GAP / 2)
-    return low + (lower - lower.detach()), high + (upper - upper.detach())
+    return with_gradient_of(low, lower), with_gradient_of(high, upper)
 
 
 @torch.no_grad()
@@ -39,3 +41,34 @@ def pull_apart(lower: Threshold, upper: Threshold) -> None:
     low, high = ordered(lower.value(), upper.value())
     lower.set_value(low)
     upper.set_value(high)
+
+
+class IntervalClip(Clip):
+    """What two learned thresholds share; whoever inherits from this makes them.
+
+    Attributes:
+        lower: of positivity ``free``.
+        upper: the same.
+    """
+
+    lower: Threshold
+    upper: Threshold
+
+    def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give both, never crossed, shaped to broadcast against ``x``."""
+        return ordered(self.lower.for_input(x), self.upper.for_input(x))
+
+    def thresholds(self) -> dict[str, Tensor]:
+        """Give both thresholds."""
+        lower, upper = ordered(self.lower.value(), self.upper.value())
+        return {"lower": lower, "upper": upper}
+
+    def saturated(self, x: Tensor) -> Tensor:
+        """Mark both tails, and what is exactly at a threshold."""
+        lower, upper = self.bounds(x)
+        return (x <= lower) | (x >= upper)
+
+    def project(self) -> None:
+        """Bring every number back into its domain, and the thresholds apart."""
+        super().project()
+        pull_apart(self.lower, self.upper)

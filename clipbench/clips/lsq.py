@@ -28,7 +28,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from clipbench.clips.base import Clip
-from clipbench.clips.rounding import levels_of, on_grid, scale_slope
+from clipbench.clips.rounding import in_steps, levels_of, on_grid, scale_slope
+from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
 _SCALES = ("elements", "features", "none")
@@ -81,7 +82,7 @@ class LSQ(Clip):
         """Clip and round."""
         scale = self.scale.value()
         learning = scale * self.gradient_scale(x)
-        scale = self.scale.fit(scale.detach() + (learning - learning.detach()), x)
+        scale = self.scale.fit(with_gradient_of(scale, learning), x)
         return on_grid(x, scale, *self._place(x, scale.detach()))
 
     def thresholds(self) -> dict[str, Tensor]:
@@ -122,5 +123,5 @@ class LSQ(Clip):
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         x = x.detach()
-        index = (x / scale).round().clamp(0, self.levels)
+        index = in_steps(x, scale).round().clamp(0, self.levels)
         return index, torch.minimum(x, scale * self.levels - x)

@@ -2,7 +2,7 @@
 
 ``dy/dx = 1 - m 1[|x| >= t]`` and ``dy/dt = m (1[x >= t] - 1[x <= -t])``. The mask is a comparison
 and passes no gradient, by design. It is the repair of ``published_mask``, whose threshold never
-learns: there the mask replaces what it selects by -1e9, here it only says where a clip acts.
+learns: there the mask only decides what is filled, here it says where a clip acts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from annotated_types import Gt
 from torch import Tensor
 
 from clipbench.clips import masks
-from clipbench.clips.base import Clip, clip_at
-from clipbench.clips.threshold import Threshold
+from clipbench.clips.learnable import LearnableClip
 
 _NAMED = ("positive", "negative", "outlier", "channels")
 _OUTLIER_K = 3.0
 
 
-class MaskedClip(Clip):
+class MaskedClip(LearnableClip):
     """Clip to plus or minus a learned threshold where a mask says so, identity elsewhere.
 
     Args:
@@ -40,8 +39,6 @@ class MaskedClip(Clip):
         ValueError: an argument is out of range, or would do nothing under this mask.
     """
 
-    verdict = "EXACT"
-
     def __init__(
         self,
         *,
@@ -54,7 +51,7 @@ class MaskedClip(Clip):
         k: Annotated[float, Gt(0)] | None = None,
         channels: list[int] | None = None,
     ) -> None:
-        super().__init__(num_features=num_features)
+        super().__init__(num_features=num_features, init=init, per=per, positivity=positivity)
         if isinstance(mask, str) and mask not in _NAMED:
             raise ValueError(
                 f"MaskedClip needs mask to be a function or one of {', '.join(_NAMED)}, "
@@ -69,7 +66,6 @@ class MaskedClip(Clip):
                 "MaskedClip takes channels only with mask='channels', "
                 f"got {channels=} with {mask=}."
             )
-        self.upper = Threshold(init, per=per, num_features=num_features, positivity=positivity)
         self.mask = mask
         self.k = _OUTLIER_K if k is None else k
         if mask == "channels":
@@ -79,22 +75,15 @@ class MaskedClip(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clip both tails of what is masked."""
-        upper = self.upper.for_input(x)
-        return torch.where(self._masked(x), clip_at(x, -upper, upper), x)
-
-    def thresholds(self) -> dict[str, Tensor]:
-        """Give the threshold."""
-        return {"upper": self.upper.value()}
+        return torch.where(self._masked(x), super().forward(x), x)
 
     def slopes(self, x: Tensor) -> dict[str, Tensor]:
         """Give 1 above and -1 below, where masked; an input at both bounds cancels."""
-        upper, masked = self.upper.for_input(x), self._masked(x)
-        above, below = masked & (x >= upper), masked & (x <= -upper)
-        return {"upper": above.to(x.dtype) - below.to(x.dtype)}
+        return {"upper": self._masked(x) * super().slopes(x)["upper"]}
 
     def saturated(self, x: Tensor) -> Tensor:
         """Mark the masked tails."""
-        return self._masked(x) & (x.abs() >= self.upper.for_input(x))
+        return self._masked(x) & super().saturated(x)
 
     def extra_repr(self) -> str:
         """Name the settings in ``repr``."""

@@ -21,7 +21,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from clipbench.clips.base import Clip
-from clipbench.clips.rounding import on_grid, scale_slope
+from clipbench.clips.rounding import in_steps, on_grid, scale_slope
 from clipbench.clips.threshold import Threshold
 
 
@@ -76,5 +76,5 @@ class QCFS(Clip):
         return x >= self.upper.for_input(x)
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        index = (x.detach() / scale + 0.5).floor().clamp(0, self.steps)
+        index = (in_steps(x.detach(), scale) + 0.5).floor().clamp(0, self.steps)
         return index, index * (self.steps - index)

@@ -35,7 +35,7 @@ class QIL(Clip):
             ``percentile:99.9`` or ``std:3``.
         lower: the first lower end, below the upper one.
         per: one interval for the layer, or one for each channel.
-        positivity: how the half width stays positive.
+        positivity: how the half width stays positive; no map that reaches zero.
         bits: number of bits of the output; None for no rounding.
 
     Raises:
@@ -51,7 +51,7 @@ class QIL(Clip):
         init: Annotated[float, Gt(0)] | str = 3.0,
         lower: float = 0.0,
         per: Literal["layer", "channel"] = "layer",
-        positivity: Literal["project", "abs", "softplus", "exp", "square"] = "project",
+        positivity: Literal["project", "softplus", "exp"] = "project",
         bits: Annotated[int, Ge(1), Le(8)] | None = None,
     ) -> None:
         super().__init__(num_features=num_features)

@@ -13,9 +13,11 @@ is inside, and how ``k`` is rounded, differs from method to method; each clip sa
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from clipbench.clips.base import keep_positive
+from clipbench.clips.straight_through import with_gradient_of
 
 
 def levels_of(bits: int) -> int:
@@ -34,9 +36,9 @@ def to_levels(y: Tensor, upper: float | Tensor, levels: int) -> Tensor:
 
     Exact at both ends. The gradient passes to ``y`` unchanged; ``upper`` gets none.
     """
-    end = upper.detach() if isinstance(upper, Tensor) else upper
-    hard = end * ((y.detach() / end * levels).round() / levels)
-    return hard + (y - y.detach())
+    end = upper.detach() if isinstance(upper, Tensor) else y.new_tensor(upper)
+    hard = end * ((in_steps(y.detach(), end) * levels).round() / levels)
+    return with_gradient_of(hard, y)
 
 
 def on_grid(x: Tensor, scale: Tensor, index: Tensor, room: Tensor) -> Tensor:
@@ -50,9 +52,14 @@ def on_grid(x: Tensor, scale: Tensor, index: Tensor, room: Tensor) -> Tensor:
     """
     slope = scale_slope(x.detach(), scale.detach(), index, room)
     soft = keep_positive(x, room) + scale * slope
-    return scale.detach() * index + (soft - soft.detach())
+    return with_gradient_of(scale * index, soft)
 
 
 def scale_slope(x: Tensor, scale: Tensor, index: Tensor, room: Tensor) -> Tensor:
     """Give the slope of ``on_grid`` in ``scale``."""
-    return index - keep_positive(x / scale, room)
+    return index - keep_positive(in_steps(x, scale), room)
+
+
+def in_steps(x: Tensor, scale: Tensor) -> Tensor:
+    """Give ``x / scale``, and zero for zero steps of any scale, also of one that is zero."""
+    return x / scale.clamp_min(torch.finfo(scale.dtype).tiny)

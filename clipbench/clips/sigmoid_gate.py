@@ -23,6 +23,7 @@ from annotated_types import Gt
 from torch import Tensor
 
 from clipbench.clips.base import Clip, Verdict, keep_positive
+from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 from clipbench.clips.width import Width
 
@@ -93,10 +94,9 @@ class StraightThroughGate(SigmoidGate):
         soft = super().forward(x)
         with torch.no_grad():
             hard = keep_positive(x, x - self.lower.for_input(x))
-        # The bracket is exactly zero and carries the gradient; hard + soft - soft would round.
-        return hard + (soft - soft.detach())
+        return with_gradient_of(hard, soft)
 
     def active(self, x: Tensor) -> Tensor:
         """Give 1 above the threshold; the gradient is that of the gate."""
         gate = self._gate(x.detach())
-        return (x > self.lower.for_input(x)).to(x.dtype) + (gate - gate.detach())
+        return with_gradient_of((x > self.lower.for_input(x)).to(x.dtype), gate)

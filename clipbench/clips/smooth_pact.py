@@ -59,9 +59,11 @@ class SmoothPACT(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clip below zero and above the threshold, smoothly."""
-        width = self.temperature.for_input(x)
-        rise = F.softplus(x / width, threshold=_LINEAR)
-        return width * (rise - F.softplus(self._beyond(x), threshold=_LINEAR))
+        width, upper = self.temperature.for_input(x), self.upper.for_input(x)
+        before = self._softplus(x / width) - self._softplus((x - upper) / width)
+        # The same by sp(v) = v + sp(-v), where the difference of two large numbers would cancel.
+        after = self._softplus(-x / width) - self._softplus((upper - x) / width)
+        return torch.where(x < upper / 2, width * before, upper + width * after)
 
     def thresholds(self) -> dict[str, Tensor]:
         """Give the threshold."""
@@ -69,11 +71,13 @@ class SmoothPACT(Clip):
 
     def slopes(self, x: Tensor) -> dict[str, Tensor]:
         """Give a rise from zero far below the threshold to one far above it."""
-        return {"upper": torch.sigmoid(self._beyond(x))}
+        beyond = (x - self.upper.for_input(x)) / self.temperature.for_input(x)
+        return {"upper": torch.sigmoid(beyond)}
 
     def saturated(self, x: Tensor) -> Tensor:
         """Mark inputs at or above the threshold."""
         return x >= self.upper.for_input(x)
 
-    def _beyond(self, x: Tensor) -> Tensor:
-        return (x - self.upper.for_input(x)) / self.temperature.for_input(x)
+    @staticmethod
+    def _softplus(x: Tensor) -> Tensor:
+        return F.softplus(x, threshold=_LINEAR)

@@ -21,12 +21,12 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip, clip_at
-from clipbench.clips.interval import ordered, pull_apart
+from clipbench.clips.base import clip_at
+from clipbench.clips.interval import IntervalClip, pull_apart
 from clipbench.clips.threshold import Threshold
 
 
-class SReLU(Clip):
+class SReLU(IntervalClip):
     """The identity between two learned thresholds, lines of learned slope beyond them.
 
     Args:
@@ -65,7 +65,7 @@ class SReLU(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Bend the line at both thresholds."""
-        lower, upper = self._bounds(x)
+        lower, upper = self.bounds(x)
         inside = clip_at(x, lower, upper)
         below, above = self.lower_slope.for_input(x), self.upper_slope.for_input(x)
         # Between the thresholds what is multiplied is exactly zero.
@@ -73,13 +73,12 @@ class SReLU(Clip):
 
     def thresholds(self) -> dict[str, Tensor]:
         """Give both thresholds and both slopes."""
-        lower, upper = ordered(self.lower.value(), self.upper.value())
         slopes = {"lower_slope": self.lower_slope.value(), "upper_slope": self.upper_slope.value()}
-        return {"lower": lower, "upper": upper, **slopes}
+        return {**super().thresholds(), **slopes}
 
     def slopes(self, x: Tensor) -> dict[str, Tensor]:
         """Give what turns the line for a threshold, and the distance beyond it for a slope."""
-        lower, upper = self._bounds(x)
+        lower, upper = self.bounds(x)
         below, above = self.lower_slope.for_input(x), self.upper_slope.for_input(x)
         return {
             "lower": (x <= lower) * (1 - below),
@@ -88,20 +87,7 @@ class SReLU(Clip):
             "upper_slope": (x - upper).clamp(min=0),
         }
 
-    def saturated(self, x: Tensor) -> Tensor:
-        """Mark what lies on an outer line or where it begins."""
-        lower, upper = self._bounds(x)
-        return (x <= lower) | (x >= upper)
-
-    def project(self) -> None:
-        """Bring all four back into their domain, and the thresholds apart."""
-        super().project()
-        pull_apart(self.lower, self.upper)
-
     def calibrate(self, x: Tensor) -> None:
         """Set the upper threshold by its data rule, if it has one, and keep it above the lower."""
         super().calibrate(x)
         pull_apart(self.lower, self.upper)
-
-    def _bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return ordered(self.lower.for_input(x), self.upper.for_input(x))

@@ -11,6 +11,18 @@ import torch
 from torch import Tensor
 
 
+def with_gradient_of(value: Tensor, soft: Tensor) -> Tensor:
+    """Give ``value`` to the bit, with the derivative of ``soft`` in the place of its own.
+
+    Args:
+        value: what the forward pass gives; its own gradient is dropped.
+        soft: what the backward pass differentiates, finite, of a shape that broadcasts to that of
+            ``value``.
+    """
+    # The bracket is exactly zero: value + soft - soft would round.
+    return value.detach() + (soft - soft.detach())
+
+
 def carrying(value: Tensor, *, by: Tensor, slope: Tensor) -> Tensor:
     """Give ``value`` to the bit, with ``slope`` added to its derivative by ``by``.
 

@@ -102,7 +102,7 @@ class Threshold(nn.Module):
         """Set the value from the pre-activations ``x`` by the data rule, if there is one.
 
         Raises:
-            ValueError: the statistic is not finite.
+            ValueError: the statistic is not finite, or larger than the largest value there is.
         """
         if self.rule is None:
             return
@@ -111,6 +111,12 @@ class Threshold(nn.Module):
             raise ValueError(
                 f"Threshold needs finite pre-activations for init={self.rule.name}, "
                 f"got {statistic.flatten()[:8].tolist()}."
+            )
+        largest = self._map.value(torch.tensor(self.domain[1], dtype=torch.float64)).item()
+        if bool((statistic > largest).any()):
+            raise ValueError(
+                f"{self.positivity} threshold holds at most {largest:.3g}, but "
+                f"init={self.rule.name} gives {statistic.max().item():.3g}."
             )
         self.set_value(statistic)
 

@@ -27,7 +27,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from clipbench.clips.base import Clip
-from clipbench.clips.rounding import levels_of, on_grid, scale_slope
+from clipbench.clips.rounding import in_steps, levels_of, on_grid, scale_slope
+from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
 
@@ -82,9 +83,9 @@ class TQT(Clip):
         # In the precision of the threshold: one rounded to bfloat16 may change octave.
         octave = upper.detach().log2().ceil().exp2()
         soft = upper * (octave / upper.detach())
-        return self.upper.fit((octave + (soft - soft.detach())) / (self.levels + 1), x)
+        return self.upper.fit(with_gradient_of(octave, soft) / (self.levels + 1), x)
 
     def _place(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        rounded = (x.detach() / scale).round()
+        rounded = in_steps(x.detach(), scale).round()
         index = rounded.clamp(0, self.levels)
         return index, 1 - (rounded - index).abs()

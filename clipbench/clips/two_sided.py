@@ -12,13 +12,13 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip, clip_at
+from clipbench.clips.base import clip_at
 from clipbench.clips.data_rule import parse_rule
-from clipbench.clips.interval import ordered, pull_apart
+from clipbench.clips.interval import IntervalClip
 from clipbench.clips.threshold import Threshold
 
 
-class TwoSidedClip(Clip):
+class TwoSidedClip(IntervalClip):
     """Hard clamp between two learned thresholds.
 
     Args:
@@ -49,33 +49,15 @@ class TwoSidedClip(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clip both tails."""
-        return clip_at(x, *self._bounds(x))
-
-    def thresholds(self) -> dict[str, Tensor]:
-        """Give both thresholds."""
-        lower, upper = ordered(self.lower.value(), self.upper.value())
-        return {"lower": lower, "upper": upper}
+        return clip_at(x, *self.bounds(x))
 
     def slopes(self, x: Tensor) -> dict[str, Tensor]:
         """Give 1 in the tail of each threshold."""
-        lower, upper = self._bounds(x)
+        lower, upper = self.bounds(x)
         return {"lower": (x <= lower).to(x.dtype), "upper": (x >= upper).to(x.dtype)}
-
-    def saturated(self, x: Tensor) -> Tensor:
-        """Mark both tails."""
-        lower, upper = self._bounds(x)
-        return (x <= lower) | (x >= upper)
-
-    def project(self) -> None:
-        """Bring both back into their domain, and apart."""
-        super().project()
-        pull_apart(self.lower, self.upper)
 
     def calibrate(self, x: Tensor) -> None:
         """Set the upper threshold by its data rule, if it has one, and the lower to minus it."""
         super().calibrate(x)
         if self.upper.rule is not None:
             self.lower.set_value(-self.upper.value())
-
-    def _bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return ordered(self.lower.for_input(x), self.upper.for_input(x))

@@ -83,7 +83,8 @@ class Regularizer:
 
         Args:
             activations: by site.
-            thresholds: effective values by site and name, of shape ``()`` or ``(C,)``.
+            thresholds: effective values of the learned ones by site and name, of shape ``()``,
+                ``(C,)`` or that of a sample.
         """
         raise NotImplementedError(f"{type(self).__name__} gives no penalty.")
 

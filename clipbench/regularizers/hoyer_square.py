@@ -32,7 +32,7 @@ from clipbench.regularizers.base import (
 
 @dataclass(frozen=True, kw_only=True)
 class HoyerSquare(Regularizer):
-    """Squared ratio of the L1 to the L2 norm of the outputs of every site, per sample.
+    """Squared ratio of the L1 to the L2 norm of all outputs of a site, over the batch size.
 
     Args:
         strength: weight of the penalty in the loss.

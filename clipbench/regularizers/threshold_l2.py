@@ -1,4 +1,4 @@
-"""L2 on thresholds: ``sum t^2`` over all thresholds ``t`` of all sites; ``d/dt = 2 t``.
+"""L2 on thresholds: ``sum t^2`` over all learned thresholds ``t`` of all sites; ``d/dt = 2 t``.
 
 The policy of PACT (Choi et al., 2018), which pulls clipping levels down until the loss resists.
 It acts on the effective value, whatever map stands between it and the parameter, and is part of the
@@ -26,7 +26,7 @@ from clipbench.regularizers.base import (
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdL2(Regularizer):
-    """Sum of the squares of all thresholds.
+    """Sum of the squares of all learned thresholds.
 
     Args:
         strength: weight of the penalty in the loss.

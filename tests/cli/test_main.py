@@ -24,8 +24,8 @@ def test_finding_the_command_imports_neither_torch_nor_hydra(arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("train", "--help"), ("ls",), ("ls", "clips"), ("ls", "clips", "learnable"),
-     ("data", "list"), ("data", "--help"), ("doctor", "--help"), ("ls", "--help")],
+    [("ls",), ("ls", "clips"), ("ls", "clips", "learnable"),
+     ("data", "list"), *((command, "--help") for command in COMMANDS)],
     ids=" ".join,
 )  # fmt: skip
 def test_help_and_lists_do_without_torch(arguments):

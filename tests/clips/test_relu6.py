@@ -13,9 +13,9 @@ def test_it_is_the_relu6_of_torch():
     assert torch.equal(ReLU6()(x), F.relu6(x))
 
 
-def test_both_ends_count_as_saturated():
+def test_only_what_reaches_six_is_saturated():
     x = torch.tensor([[-1.0, 0.0, 3.0, 6.0, 7.0]], requires_grad=True)
     clip = ReLU6(num_features=5)
     clip(x).sum().backward()
     assert x.grad.tolist() == [[0.0, 0.0, 1.0, 0.0, 0.0]]
-    assert clip.saturated(x).tolist() == [[True, True, False, True, True]]
+    assert clip.saturated(x).tolist() == [[False, False, False, True, True]]
