@@ -41,19 +41,28 @@ class ChainRow:
 def chain_table(make: Callable[..., nn.Module]) -> list[ChainRow]:
     """Tabulate every learned threshold under every parametrisation that the clip accepts.
 
+    One whose domain does not hold the first value is left out.
+
     Args:
         make: makes the module; takes ``positivity`` where the clip does.
     """
     module = make()
     accepted = accepted_positivities(type(module))
-    modules = [make(positivity=name) for name in accepted] if accepted else [module]
-    return [row for each in modules for row in _rows(each.double())]
+    modules = [_accepting(make, name) for name in accepted] if accepted else [module]
+    return [row for each in modules if each is not None for row in _rows(each.double())]
 
 
 def accepted_positivities(kind: type[nn.Module]) -> tuple[str, ...]:
     """Read from its constructor's signature which maps a clip accepts; none without the key."""
     hint: Any = get_type_hints(kind.__init__).get("positivity")
     return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _accepting(make: Callable[..., nn.Module], positivity: str) -> nn.Module | None:
+    try:
+        return make(positivity=positivity)
+    except ValueError:
+        return None
 
 
 def _rows(module: nn.Module) -> list[ChainRow]:

@@ -29,6 +29,11 @@ class Finding:
         return f"{self.subject}: {weight}: {self.reason}; {self.remedy}"
 
 
+def warning(subject: str, reason: str, remedy: str) -> Finding:
+    """Give a finding that does not convict."""
+    return Finding(subject, reason, remedy, convicts=False)
+
+
 def convicted(findings: Iterable[Finding]) -> bool:
     """Tell whether any finding convicts."""
     return any(finding.convicts for finding in findings)

@@ -7,6 +7,8 @@ gradient that is right for one loss only by cancellation is wrong for another.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -16,16 +18,33 @@ from clipbench.models.initialize import normal_nodes
 FEATURES = 4
 ELEMENTS = 2**14
 FREQUENCIES = (0.0, 0.4, 0.9, 1.7)
+# About the largest input where no threshold asks for more than a spread of five.
+USUAL_LARGEST = 20.0
 
 
 def audit_inputs(module: nn.Module) -> Tensor:
-    """Give float64 inputs ``(N, C)`` on both sides of every threshold of ``module``."""
+    """Give float64 inputs on both sides of every threshold of ``module``.
+
+    They are ``(N, C)``, or ``(N, C, 2, 2)`` for a module that takes only these.
+    """
     features = features_of(module)
     nodes = normal_nodes(features)
     rows = max(ELEMENTS // features, 16)
     chosen = nodes[:: max(1, len(nodes) // rows)][:rows].clone()
     chosen[1::2] *= reach(module)
-    return chosen
+    if runs(module, chosen[:8]):
+        return chosen
+    maps = chosen.unflatten(0, (-1, 2, 2)).permute(0, 3, 1, 2).contiguous()
+    return maps if runs(module, maps[:2]) else chosen
+
+
+def runs(module: nn.Module, x: Tensor) -> bool:
+    """Tell whether a copy of ``module`` takes inputs of the shape of ``x``."""
+    try:
+        copy.deepcopy(module).double().eval()(x.clone())
+    except Exception:  # noqa: BLE001 -- a stranger's module may raise anything
+        return False
+    return True
 
 
 def thresholds_of(module: nn.Module) -> dict[str, Tensor]:
@@ -47,6 +66,13 @@ def reach(module: nn.Module) -> float:
 
 
 def loss_weights(x: Tensor) -> Tensor:
-    """Give one smooth weight for each loss and element: ``(K, *x.shape)``; their sum is a mean."""
-    phases = [torch.cos(frequency * x + 0.6 * frequency) for frequency in FREQUENCIES]
-    return torch.stack(phases) / x.numel()
+    """Give one smooth weight for each loss and element: ``(K, *x.shape)``; their sum is a mean.
+
+    Inputs that are spread further than usual get weights that vary as much less, or the sum over
+    them would be noise. Channels are weighted apart, so that they cannot stand for each other.
+    """
+    spread = x * min(1.0, USUAL_LARGEST / x.abs().amax().item())
+    phases = [torch.cos(frequency * spread + 0.6 * frequency) for frequency in FREQUENCIES]
+    places = torch.arange(x.shape[1], dtype=x.dtype).view(-1, *[1] * (x.dim() - 2))
+    channels = [1.0 + 0.5 * torch.cos(2.4 * places + number) for number in range(len(phases))]
+    return torch.stack([a * b for a, b in zip(phases, channels, strict=True)]) / x.numel()

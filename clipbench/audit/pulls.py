@@ -29,18 +29,24 @@ def at_the_end_of_its_domain(course: Course) -> Finding | None:
 
     Per channel, one channel at an end is a hit, and all of them at the same end are held.
     """
-    if course.threshold is None:
+    hits = domain_hits(course)
+    if course.threshold is None or hits == 0:
         return None
     ends = domain_ends(course.threshold)
     values = [sample.value for sample in course.trajectory.samples]
-    hits = sum(_touches(value, ends) for value in values)
-    if hits == 0:
-        return None
     if all(_is_held(value, ends) for value in values):
         reason = f"it is held at {values[-1].mean:.4g}, an end of its domain, in all {hits} samples"
         return Finding(course.subject, reason, _AWAY, convicts=True)
     reason = f"it was at an end of its domain in {hits} of {len(values)} samples"
     return Finding(course.subject, reason, _AWAY, convicts=False)
+
+
+def domain_hits(course: Course) -> int:
+    """Count the samples in which the threshold, or a channel of it, was at an end of its domain."""
+    if course.threshold is None:
+        return 0
+    ends = domain_ends(course.threshold)
+    return sum(_touches(sample.value, ends) for sample in course.trajectory.samples)
 
 
 def domain_ends(threshold: Threshold) -> list[float]:

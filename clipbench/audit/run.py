@@ -7,6 +7,7 @@ of them is the best reason known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch.optim import Optimizer
@@ -43,6 +44,24 @@ RULES: Sequence[Callable[[Course], Finding | None]] = (
 )
 
 
+@dataclass(frozen=True)
+class RunReport:
+    """What an audit found about a run: how each learned threshold fared, and what is amiss."""
+
+    courses: Sequence[Course]
+    findings: Sequence[Finding]
+
+
+def report_on(folder: Path, *, trust: Sequence[str] = ()) -> RunReport:
+    """Tell how the learned thresholds of a run fared, with the findings of `audit_run`.
+
+    Raises:
+        RunError: as `audit_run` does.
+    """
+    run = rebuild(folder, trust=trust)
+    return RunReport(list(_courses(run)), _findings(run))
+
+
 def audit_run(folder: Path, *, trust: Sequence[str] = ()) -> list[Finding]:
     """Find what kept the thresholds of a run from learning, and what may have.
 
@@ -57,7 +76,7 @@ def audit_run(folder: Path, *, trust: Sequence[str] = ()) -> list[Finding]:
         RunError: the directory holds no readable run, its journal has no training step, or its
             configuration gives no model or no optimizer.
     """
-    return _findings(rebuild(folder, trust=trust))
+    return list(report_on(folder, trust=trust).findings)
 
 
 def why_still(folder: Path, *, trust: Sequence[str] = ()) -> dict[str, str]:

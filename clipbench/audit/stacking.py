@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import textwrap
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from clipbench.audit.finding import Finding
+from clipbench.audit.finding import Finding, warning
 
 COPIES = 3
 AGREES = 1e-9
@@ -20,7 +21,8 @@ def stacking(module: nn.Module, x: Tensor) -> list[Finding]:
     with torch.no_grad():
         for number, twin in enumerate(twins):
             for parameter in twin.parameters():
-                parameter.mul_(1 + 0.1 * number)
+                if parameter.requires_grad:
+                    parameter.mul_(1 + 0.1 * number)
     parameters, buffers = stack_module_state(twins)
     xs = torch.stack([x * (1 + 0.1 * number) for number in range(COPIES)])
 
@@ -30,8 +32,9 @@ def stacking(module: nn.Module, x: Tensor) -> list[Finding]:
     try:
         together = vmap(grad(loss, argnums=(0, 2)))(parameters, buffers, xs)
     except Exception as error:  # noqa: BLE001 -- whatever a stranger's module raises is the finding
-        reason = f"it does not run under vmap ({str(error).splitlines()[0][:80]})"
-        return [_beware(reason)]
+        said = textwrap.shorten(str(error), 100, placeholder=" ...")
+        reason = f"it does not run under vmap ({said})"
+        return [_apart(reason)]
     for number, (twin, own) in enumerate(zip(twins, xs, strict=True)):
         alone = grad(loss, argnums=(0, 2))(
             dict(twin.named_parameters()), dict(twin.named_buffers()), own
@@ -39,10 +42,10 @@ def stacking(module: nn.Module, x: Tensor) -> list[Finding]:
         pairs = [(together[1][number], alone[1])]
         pairs += [(together[0][name][number], alone[0][name]) for name in alone[0]]
         if not all(torch.allclose(a, b, rtol=AGREES, atol=AGREES) for a, b in pairs):
-            return [_beware("under vmap its gradients differ from those of one module at a time")]
+            return [_apart("under vmap its gradients differ from those of one module at a time")]
     return []
 
 
-def _beware(reason: str) -> Finding:
-    remedy = "avoid reads of values and writes in place; seeds cannot be stacked until then"
-    return Finding("forward", reason, remedy, convicts=False)
+def _apart(reason: str) -> Finding:
+    remedy = "seeds cannot be stacked until it does; avoid reads of values and writes in place"
+    return warning("forward", reason, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -90,7 +91,8 @@ def audit_module(make: Callable[..., nn.Module]) -> StaticReport:
     """Ask everything: the verdict, ties, signs, dtypes, parametrisations and vmap."""
     quick = audit_gradients(make)
     as_made = _made(make)
-    own = min((p.dtype for p in as_made.parameters()), key=_precision, default=torch.float32)
+    learned = (each.dtype for each in as_made.parameters() if each.requires_grad)
+    own = min(learned, key=_precision, default=torch.float32)
     module = _made(make).double().eval()
     x = audit_inputs(module)[:64]
     findings = [
@@ -119,8 +121,11 @@ def _made(make: Callable[..., nn.Module]) -> nn.Module:
 def _of_gradient(report: GradientReport) -> list[Finding]:
     """Say in words what a verdict means, where it is a bad one."""
     if report.verdict == "NO_GRADIENT":
-        reason = "no gradient reaches it: it only feeds a comparison, or is detached"
+        reason = "no gradient reaches it: it only feeds a comparison, is detached or is not used"
         remedy = "let it enter the output by arithmetic, as sigmoid_gate and masked do"
+    elif report.verdict == "ZERO_ALMOST_EVERYWHERE" and math.isinf(report.bias):
+        reason = "neither the output nor its gradient changes with it, at any input tried"
+        remedy = "let it enter the output, or start it where inputs are"
     elif report.verdict == "ZERO_ALMOST_EVERYWHERE":
         reason = "its gradient is zero at every input: it sits behind a step such as sign or round"
         remedy = "give the step a straight-through gradient, as jumprelu does"
@@ -133,6 +138,10 @@ def _of_gradient(report: GradientReport) -> list[Finding]:
 
 
 def _wrong(report: GradientReport) -> str:
+    if math.isnan(report.difference):
+        return "its gradient, or the output, is not finite at some inputs"
+    if math.isinf(report.bias):
+        return "it gets a gradient, but the output does not change with it"
     if report.cosine > 0.99:
         return f"its gradient is {report.ratio:.3g} times the derivative"
     return (

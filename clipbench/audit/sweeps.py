@@ -12,7 +12,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from clipbench.audit.finding import Finding
+from clipbench.audit.finding import Finding, warning
 from clipbench.audit.inputs import audit_inputs
 from clipbench.audit.resolution import least_step
 
@@ -27,7 +27,8 @@ def sign_sweep(module: nn.Module) -> list[Finding]:
     """Write -1, 0, a tiny and a huge number into each parameter in turn, and look what is left."""
     return [
         finding
-        for name, _ in module.named_parameters()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
         for raw in RAWS
         for finding in _at(module, name, raw)
     ]
@@ -52,19 +53,24 @@ def _at(module: nn.Module, name: str, raw: float) -> list[Finding]:
     with torch.no_grad():
         parameter.fill_(raw)
     x = torch.cat([audit_inputs(twin)[:64], audit_inputs(module)[:64]])
-    output = twin(x)
     where = f"at {raw:g}"
+    try:
+        output = twin(x)
+    except Exception as error:  # noqa: BLE001 -- whatever a stranger's module raises is the finding
+        text = " ".join(str(error).split())[:80]
+        reason = f"{where} forward raises {type(error).__name__} ({text})"
+        return [warning(name, reason, "keep it in its domain, as positivity or a projection does")]
     if not output.isfinite().all():
-        return [_beware(name, f"{where} the output is not finite", "bound it to its domain")]
+        return [warning(name, f"{where} the output is not finite", "bound it to its domain")]
     # A huge lower threshold shuts everything off, as it should; no other value may.
     if raw < HUGE and output.detach().std() == 0:
         reason = f"{where} every input gives {output.flatten()[0].item():g}"
-        return [_beware(name, reason, "keep it in its domain, as positivity or a projection does")]
+        return [warning(name, reason, "keep it in its domain, as positivity or a projection does")]
     if not output.requires_grad:
         return []
     (gradient,) = torch.autograd.grad(output.square().sum(), parameter, allow_unused=True)
     if gradient is not None and not gradient.isfinite().all():
-        return [_beware(name, f"{where} its gradient is not finite", "bound it to its domain")]
+        return [warning(name, f"{where} its gradient is not finite", "bound it to its domain")]
     return []
 
 
@@ -75,15 +81,17 @@ def _in(module: nn.Module, dtype: torch.dtype, *, own: torch.dtype) -> list[Find
         output = twin(x)
     except RuntimeError as error:
         reason = f"it does not run in {_name(dtype)} ({str(error).splitlines()[0][:80]})"
-        return [_beware("forward", reason, "bring thresholds to the dtype of the input")]
+        return [warning("forward", reason, "bring thresholds to the dtype of the input")]
     findings = []
     if output.dtype != dtype:
         reason = f"it turns {_name(dtype)} into {_name(output.dtype)}"
-        findings.append(_beware("forward", reason, "bring thresholds to the dtype of the input"))
+        findings.append(warning("forward", reason, "bring thresholds to the dtype of the input"))
     if not output.isfinite().all():
         reason = f"in {_name(dtype)} the output is not finite"
-        findings.append(_beware("forward", reason, "fill with finite numbers of that dtype"))
+        findings.append(warning("forward", reason, "fill with finite numbers of that dtype"))
     for name, parameter in twin.named_parameters():
+        if not parameter.requires_grad:
+            continue
         findings += _stands_still(name, parameter, convicts=parameter.dtype == own)
     return findings
 
@@ -91,14 +99,13 @@ def _in(module: nn.Module, dtype: torch.dtype, *, own: torch.dtype) -> list[Find
 def _stands_still(name: str, parameter: Tensor, *, convicts: bool) -> list[Finding]:
     """Compare a usual step with the smallest that is not lost."""
     least = least_step(parameter).max().item()
-    if least <= USUAL_STEP or parameter.dtype == torch.float32:
+    # A number too large for the dtype has become infinite, which the output shows.
+    if not USUAL_STEP < least < float("inf") or parameter.dtype == torch.float32:
         return []
-    reason = f"in {_name(parameter.dtype)} a step of {USUAL_STEP:g} is lost, it needs {least:.1e}"
+    dtype = _name(parameter.dtype)
+    when = f"it is {dtype}, in which" if convicts else f"after .to({dtype})"
+    reason = f"{when} a step of {USUAL_STEP:g} is lost, it needs {least:.1e}"
     return [Finding(name, reason, "keep it in float32", convicts)]
-
-
-def _beware(subject: str, reason: str, remedy: str) -> Finding:
-    return Finding(subject, reason, remedy, convicts=False)
 
 
 def _name(dtype: torch.dtype) -> str:

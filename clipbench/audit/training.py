@@ -101,7 +101,7 @@ def _rate_zero(held: _Held) -> Finding:
     return Finding(
         held.subject,
         "it is frozen: its learning rate is 0",
-        "give it a rate (optim.threshold_lr_scale > 0)",
+        "give its group of the optimizer a rate above 0",
         convicts=True,
     )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clipbench.audit.finding import Finding
 from clipbench.audit.gradient import GradientReport
+from clipbench.audit.groups import decay_of, rate_of
+from clipbench.audit.movement import Course, distance
+from clipbench.audit.pulls import domain_hits
+from clipbench.audit.run import RunReport
 from clipbench.audit.static import StaticReport
 
 
@@ -32,7 +35,8 @@ def detail_lines(target: str, report: StaticReport) -> list[str]:
     """Return the page about one module."""
     lines = [f"{'module':<16}{target}", f"{'verdict':<16}{report.verdict}{_declared(report)}"]
     lines += [
-        f"{'parameter':<16}{gradient.name:<14}{gradient.verdict:<24}{_why(gradient)}"
+        f"{'parameter':<16}{gradient.name.removesuffix('.raw'):<13} {gradient.verdict:<24}"
+        f"{_why(gradient)}".rstrip()
         for gradient in report.gradients
     ]
     lines += _tie_lines(report)
@@ -46,9 +50,30 @@ def detail_lines(target: str, report: StaticReport) -> list[str]:
     return [*lines, *(str(finding) for finding in report.findings)]
 
 
-def run_lines(path: Path, findings: Sequence[Finding]) -> list[str]:
-    """Return one line a finding, or that there is none."""
-    return [str(finding) for finding in findings] or [f"{path}: no finding"]
+def run_lines(path: Path, report: RunReport) -> list[str]:
+    """Return one line for each learned threshold of a run, then one for each finding."""
+    lines = [line for course in report.courses for line in _course_lines(course)]
+    if not lines and not report.findings:
+        return [f"{path}: nothing to learn"]
+    return [*lines, *(map(str, report.findings) if report.findings else ["no finding"])]
+
+
+def _course_lines(course: Course) -> Iterator[str]:
+    trajectory, group = course.trajectory, course.group
+    gradients = trajectory.gradients()
+    window = "unknown" if trajectory.window is None else f"{100 * trajectory.window:.3g} %"
+    yield (
+        f"{course.subject:<20} {trajectory.start.mean:.4g} -> {trajectory.end.mean:.4g}, "
+        f"moved {distance(trajectory):.2g} of {trajectory.budget():.2g} its rates allow"
+    )
+    held = "in no group of the optimizer" if group is None else f"rate {rate_of(group):.2g}"
+    decay = None if group is None else decay_of(group)
+    yield (
+        f"{'':<20} {held}, decay {'unknown' if decay is None else f'{decay:.2g}'}; "
+        f"window {window}; gradient in {len(gradients)} of {len(trajectory.samples)} samples, "
+        f"zero in {sum(size == 0.0 for size in gradients)}; "
+        f"at an end of its domain in {domain_hits(course)}"
+    )
 
 
 def _declared(report: StaticReport) -> str:

@@ -80,15 +80,16 @@ def _faults_of_node(
     supplied: Iterable[str] = (),
 ) -> list[str]:
     where = prefix.rstrip(".")
+    named = f"{prefix}_target_" if prefix else "target"
     if not isinstance(node, Mapping) or "_target_" not in node:
         return [f"{where}: expected a choice with a _target_, got {node!r}"]
     target = node["_target_"]
     if not _in_room(target, room):
-        return [f"{where}._target_: '{target}' is not in clipbench.{room}"]
+        return [f"{named}: '{target}' is not in clipbench.{room}"]
     try:
         parameters = _parameters(resolve(target, trust=trust))
     except ValueError as error:
-        return [f"{where}._target_: {error}"]
+        return [f"{named}: {error}"]
     keys = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
     faults = [
         f"{prefix}{key}: this is supplied by clipbench and cannot be set"

@@ -60,7 +60,8 @@ def threshold_lines(
         return []
     start = _first_values(path, tags)
     shown = tags[: 3 * MAX_SITES]
-    still = [tag for tag in shown if results[tag] == start.get(tag)]
+    moved = {_threshold_of(tag) for tag in tags if results[tag] != start.get(tag)}
+    still = [tag for tag in shown if _threshold_of(tag) not in moved]
     remarks = _remarks(path, still, trust=trust)
     lines = []
     for position, tag in enumerate(shown):
@@ -124,6 +125,12 @@ def _status(path: Path) -> tuple[str, str]:
         return "unreadable", ""
     accuracy = record["results"].get("test/accuracy")
     return str(record["status"]), "" if accuracy is None else percent(accuracy)
+
+
+def _threshold_of(tag: str) -> str:
+    """Return the tag without the statistic over channels: one that moved speaks for all."""
+    head, _, last = tag.rpartition("/")
+    return head if last in ("mean", "min", "max") else tag
 
 
 def _remarks(path: Path, still: Sequence[str], *, trust: Sequence[str]) -> dict[str, str]:

@@ -36,7 +36,8 @@ class QIL(Clip):
         lower: the first lower end, below the upper one.
         per: one interval for the layer, or one for each channel.
         positivity: how the half width stays positive; no map that reaches zero.
-        bits: number of bits of the output; None for no rounding.
+        bits: number of bits of the output, at least 2: one alone has no use for the width; None for
+            no rounding.
 
     Raises:
         ValueError: an argument is out of range, or ``lower < init`` does not hold.
@@ -52,7 +53,7 @@ class QIL(Clip):
         lower: float = 0.0,
         per: Literal["layer", "channel"] = "layer",
         positivity: Literal["project", "softplus", "exp"] = "project",
-        bits: Annotated[int, Ge(1), Le(8)] | None = None,
+        bits: Annotated[int, Ge(2), Le(8)] | None = None,
     ) -> None:
         super().__init__(num_features=num_features)
         self.lower = lower

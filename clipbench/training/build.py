@@ -32,7 +32,8 @@ def resolve(target: str, *, trust: Sequence[str] = ()) -> Callable[..., Any]:
     try:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"'{target}' cannot be imported: {error}") from error
+        hint = "; PYTHONPATH=. finds what lies in this folder" if package != OWN_PACKAGE else ""
+        raise ValueError(f"'{target}' cannot be imported: {error}{hint}") from error
     if name.startswith("_") or getattr(found, "__module__", None) != module_name:
         raise ValueError(f"'{target}' is not a public class or function of {module_name}")
     return found

@@ -110,3 +110,91 @@ class Bfloat16(Scalar):
 
     def forward(self, x):
         return torch.minimum(x, self.upper.to(x.dtype))
+
+
+class _RolledByOne(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, upper):
+        ctx.save_for_backward(x, upper)
+        return torch.minimum(x, upper)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, upper = ctx.saved_tensors
+        below = x < upper
+        return grad * below, (grad * ~below).sum(0).roll(1)
+
+
+class ChannelsMixedUp(nn.Module):
+    """Each channel's gradient goes to the next channel; their sum is right."""
+
+    def __init__(self):
+        super().__init__()
+        self.upper = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return _RolledByOne.apply(x, self.upper)
+
+
+class WithoutEffect(Scalar):
+    """The output holds the parameter, times zero."""
+
+    def forward(self, x):
+        return torch.relu(x) + 0.0 * self.upper
+
+
+class ZeroPoint(nn.Module):
+    """An integer zero point, rounded with a straight-through gradient; it starts at zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.zero = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        return torch.relu(x + self.zero + (self.zero.round() - self.zero).detach())
+
+
+class WritesOnInput(Scalar):
+    """It overwrites its input."""
+
+    def forward(self, x):
+        return x.mul_(self.upper)
+
+
+class Remembers(Scalar):
+    """It changes its buffer in every pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("largest", torch.tensor(2.0))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.largest.mul_(0.9).add_(0.1 * x.abs().amax())
+        return torch.minimum(x, self.upper * self.largest)
+
+
+class Drops(Scalar):
+    """It drops inputs at random, in evaluation too."""
+
+    def forward(self, x):
+        return torch.minimum(x, self.upper) * (torch.rand_like(x) > 0.1)
+
+
+class Frozen(Scalar):
+    """Its parameter wants no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.upper.requires_grad_(False)
+
+    def forward(self, x):
+        return torch.minimum(x, self.upper)
+
+
+class Refuses(Scalar):
+    """It refuses what lies outside its domain."""
+
+    def forward(self, x):
+        assert self.upper > 0, "upper must be positive"
+        return torch.minimum(x, self.upper)

@@ -16,6 +16,7 @@ from clipbench.audit.ties import tie_table
 from clipbench.clips.fixed import FixedClamp
 from clipbench.clips.learnable import LearnableClip
 from clipbench.clips.published_sigmoid import PublishedSigmoid
+from clipbench.clips.soft_threshold import SoftThreshold
 from tests.audit import broken
 
 X = torch.linspace(-2, 2, 32, dtype=torch.float64).view(8, 4)
@@ -51,6 +52,11 @@ def test_chain_factors_are_those_of_the_maps():
         assert rows[name].autograd == pytest.approx(slope, rel=1e-4)
         assert rows[name].difference == pytest.approx(slope, rel=1e-4)
     assert accepted_positivities(nn.Linear) == ()
+
+
+def test_a_parametrisation_that_refuses_the_first_value_is_left_out():
+    rows = chain_table(partial(SoftThreshold, init=4.0))
+    assert {row.positivity for row in rows} == {"project", "abs", "softplus", "exp", "square"}
 
 
 def test_stacked_copies_agree_and_a_module_that_reads_values_is_named():

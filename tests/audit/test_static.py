@@ -6,12 +6,17 @@ import re
 from functools import partial
 
 import pytest
+import torch
 
 from clipbench.audit.static import audit_gradients, audit_module
+from clipbench.clips.cst import CST
+from clipbench.clips.fitrelu import FitReLU
 from clipbench.clips.learnable import LearnableClip
 from clipbench.clips.masked import MaskedClip
 from clipbench.clips.published_mask import PublishedMask
 from clipbench.clips.relu import ReLU
+from clipbench.clips.srelu import SReLU
+from clipbench.clips.tqt import TQT
 from tests.audit import broken
 
 CONVICTED = [
@@ -21,6 +26,16 @@ CONVICTED = [
     (broken.BehindSign, "ZERO_ALMOST_EVERYWHERE", "zero at every input: it sits behind a step"),
     (broken.MissingChainFactor, "WRONG", "its gradient is 0.497 times the derivative"),
     (broken.WrongSign, "WRONG", "its gradient is not the derivative .*cosine .* -1.00"),
+    (broken.ChannelsMixedUp, "WRONG", "its gradient is 0.9.* times the derivative"),
+    (broken.WithoutEffect, "ZERO_ALMOST_EVERYWHERE", "neither the output nor its gradient"),
+]
+ACQUITTED = [
+    (broken.WritesOnInput, "EXACT"),
+    (broken.Remembers, "EXACT"),
+    (broken.Drops, "EXACT"),
+    (broken.Refuses, "EXACT"),
+    (broken.ZeroPoint, "SURROGATE"),
+    (broken.Frozen, "FIXED"),
 ]
 
 
@@ -36,11 +51,46 @@ def test_a_broken_module_is_convicted_with_the_right_reason(kind, verdict, reaso
     assert finding.remedy
 
 
+@pytest.mark.parametrize(("kind", "verdict"), ACQUITTED)
+def test_a_module_with_a_right_gradient_is_acquitted_whatever_its_other_habits(kind, verdict):
+    report = audit_module(kind)
+    assert report.verdict == verdict
+    assert not report.convicts
+
+
+@pytest.mark.parametrize(
+    ("kind", "init"),
+    [(LearnableClip, 1e-3), (LearnableClip, 1000.0), (CST, 100.0), (FitReLU, 100.0)],
+)
+def test_the_verdict_does_not_depend_on_the_first_value(kind, init):
+    report = audit_gradients(partial(kind, num_features=4, init=init))
+    assert report.verdict == report.expected == "EXACT"
+
+
+@pytest.mark.parametrize("init", [0.6, 0.9, 1.0, 1.9])
+def test_a_rounded_exponent_is_a_surrogate_between_its_jumps_too(init):
+    assert audit_gradients(partial(TQT, num_features=4, init=init)).verdict == "SURROGATE"
+
+
+def test_a_threshold_that_no_input_reaches_is_said_to_change_nothing():
+    (finding,) = audit_gradients(partial(LearnableClip, init=2e4)).findings
+    assert (
+        finding.reason == "neither the output nor its gradient changes with it, at any input tried"
+    )
+
+
+def test_a_module_that_refuses_values_is_warned_of():
+    reasons = [finding.reason for finding in audit_module(broken.Refuses).findings]
+    assert "at -1 forward raises AssertionError (upper must be positive)" in reasons
+
+
 def test_a_bfloat16_parameter_is_convicted_because_it_stands_still():
     report = audit_module(broken.Bfloat16)
     assert report.verdict == "EXACT"
     (finding,) = [f for f in report.findings if f.convicts]
-    assert finding.reason.startswith("in bfloat16 a step of 0.001 is lost, it needs 2.0e-03")
+    assert finding.reason.startswith(
+        "it is bfloat16, in which a step of 0.001 is lost, it needs 2.0e-03"
+    )
     assert finding.remedy == "keep it in float32"
 
 
@@ -97,6 +147,18 @@ def test_a_formula_that_does_not_fit_is_wrong():
     (report,) = audit_gradients(Misprinted).gradients
     assert report.verdict == "WRONG"
     assert report.formula == pytest.approx(0.5)
+
+
+def test_a_path_across_the_other_threshold_convicts_nobody():
+    assert audit_gradients(partial(SReLU, init=0.05)).verdict == "EXACT"
+
+
+def test_a_module_that_takes_maps_only_is_given_maps():
+    class PerMap(broken.Scalar):
+        def forward(self, x):
+            return torch.minimum(x, self.upper) + 0 * x.mean(dim=(2, 3), keepdim=True)
+
+    assert audit_module(PerMap).verdict == "EXACT"
 
 
 def test_it_asks_for_as_many_features_as_the_clip_was_made_for():

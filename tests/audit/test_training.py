@@ -70,7 +70,7 @@ def test_a_rate_of_zero():
     finding = the_one(audit_training(model, torch.optim.Adam(groups, lr=0.1)))
     assert finding.convicts
     assert "learning rate is 0" in finding.reason
-    assert "optim.threshold_lr_scale" in finding.remedy
+    assert "a rate above 0" in finding.remedy
 
 
 def test_a_rate_that_only_a_warm_up_holds_at_zero_is_clean():

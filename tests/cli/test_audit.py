@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -27,6 +28,16 @@ class Capped(nn.Module):
 class Gated(Capped):
     def forward(self, x):
         return x * (torch.sign(x - self.cap) + 1) / 2
+
+
+class Stacks(Capped):
+    def forward(self, x):
+        return torch.cat([x, x], dim=1)
+
+
+class Fails(Capped):
+    def forward(self, x):
+        raise KeyError("mine")
 
 
 class Number:
@@ -82,6 +93,9 @@ def test_a_module_of_ones_own_is_audited_by_its_path(own_package, capsys):
         (["target=ownpkg.Capped"], "lies outside clipbench; name its package in trust=[ownpkg]"),
         (["target=ownpkg.Capped", "trust=[ownpkg]", "cpa=1"], "did you mean 'cap'?"),
         (["target=ownpkg.Number", "trust=[ownpkg]"], "makes no torch module"),
+        (["target=ownpkg.Stacks", "trust=[ownpkg]"], "gives (16, 8) for (16, 4), not its shape"),
+        (["target=ownpkg.Fails", "trust=[ownpkg]"], "refuses inputs (N, 4): KeyError: 'mine'"),
+        (["sweep/clip=relu/seed=0", "trust=ownpkg"], "trust: must be a list such as [mypkg]"),
         (["target=clipbench.models.mlp.MLP"], "is not in clipbench.clips"),
     ],
 )
@@ -109,8 +123,25 @@ def test_a_run_says_before_it_starts_and_after_it_ends_that_it_cannot_learn(tmp_
 
 
 def test_a_run_that_learned_is_acquitted(tmp_path, capsys):
-    run = tmp_path / "run"
-    assert main(["train", "experiment=smoke", "clip=learnable", f"hydra.run.dir={run}"]) == 0
+    run = tmp_path / "clip=learnable"
+    words = ["train", "experiment=smoke", "clip=learnable", f"hydra.run.dir='{run}'"]
+    assert main(words) == 0
     assert "did not move" not in capsys.readouterr().out
     assert main(["audit", str(run)]) == 0
-    assert "cannot learn" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "cannot learn" not in out
+    assert re.search(r"^fc1/upper +1 -> \S+, moved \S+ of \S+ its rates allow$", out, re.MULTILINE)
+    assert re.search(r"rate 0.005, decay 0; window \S+ %; gradient in (\d+) of \1 samples", out)
+
+
+def test_a_run_of_fixed_clips_has_nothing_to_learn(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["train", "experiment=smoke", "clip=relu", f"hydra.run.dir={run}"]) == 0
+    capsys.readouterr()
+    assert main(["audit", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run}: nothing to learn\n"
+
+
+def test_a_folder_of_ones_own_needs_the_name_of_a_clip(tmp_path, capsys):
+    assert main(["audit", "--config-dir", str(tmp_path)]) == 2
+    assert "--config-dir: name a clip of that folder too" in capsys.readouterr().err

@@ -47,3 +47,10 @@ def test_a_run_that_cannot_be_audited_still_has_a_summary(tmp_path):
         checkpoint.write_bytes(b"nothing")
     lines = lines_of(tmp_path / "run", trained=False)
     assert all(line.endswith("did not move") for line in lines)
+
+
+def test_a_channel_that_stands_still_beside_others_that_move_is_no_news(tmp_path):
+    lines_of(tmp_path / "run", "clip=learnable", "clip.per=channel")
+    results = dict(read_run(tmp_path / "run")["results"])
+    results["threshold/fc1/upper/max"] = 1.0  # where it started
+    assert not any("did not move" in line for line in threshold_lines(tmp_path / "run", results))
