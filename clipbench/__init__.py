@@ -11,6 +11,8 @@ The rooms, in reading order:
 - ``training``      the loop, and what is needed around it
 - ``probes``        what is measured at each site, from outside
 - ``records``       what a run leaves behind
+- ``audit``         does a threshold learn? before training, and after it
+- ``analysis``      which choices differ, by how much, how sure; from records only
 - ``cli``           the command line: composes, checks, assembles, shows
 
 A room imports only rooms below it; ``tests/test_architecture.py`` holds the order.

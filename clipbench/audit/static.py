@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -84,7 +84,7 @@ def audit_gradients(make: Callable[..., nn.Module]) -> StaticReport:
         verdicts.append("NO_GRADIENT")
     verdict = min(verdicts, key=ORDER.index) if verdicts else ORDER[-1]
     expected = module.verdict if isinstance(module, Clip) else None
-    return StaticReport(verdict, expected, gradients, findings)
+    return StaticReport(verdict, expected, gradients, _named(findings))
 
 
 def audit_module(make: Callable[..., nn.Module]) -> StaticReport:
@@ -105,7 +105,7 @@ def audit_module(make: Callable[..., nn.Module]) -> StaticReport:
         quick.verdict,
         quick.expected,
         quick.gradients,
-        findings,
+        _named(findings),
         ties=tie_table(module),
         chains=chain_table(make),
     )
@@ -116,6 +116,11 @@ def _made(make: Callable[..., nn.Module]) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return make()
+
+
+def _named(findings: Sequence[Finding]) -> list[Finding]:
+    """Call a threshold by its name, as runs do, and not by that of the number behind it."""
+    return [replace(each, subject=each.subject.removesuffix(".raw")) for each in findings]
 
 
 def _of_gradient(report: GradientReport) -> list[Finding]:

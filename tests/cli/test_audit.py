@@ -114,7 +114,7 @@ def test_a_run_says_before_it_starts_and_after_it_ends_that_it_cannot_learn(tmp_
     words = ["train", "experiment=smoke", "clip=published_sigmoid", f"hydra.run.dir={run}"]
     assert main(words) == 0
     captured = capsys.readouterr()
-    assert "lower.raw: cannot learn: no gradient reaches it" in captured.err
+    assert "lower: cannot learn: no gradient reaches it" in captured.err
     assert "did not move: no gradient reaches it" in captured.out
     recorded = json.loads((run / "run.json").read_text())["audit"]
     assert recorded == {"verdict": "NO_GRADIENT", "parameters": {"lower": "NO_GRADIENT"}}
