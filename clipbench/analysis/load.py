@@ -1,0 +1,162 @@
+"""The runs under some folders, as the records tell of them: whole ones, lost ones, damaged ones.
+
+Only the manifests are read here. Journals and predictions are read when asked for: a thousand runs
+must load in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipbench.analysis.predictions import Predictions, read_predictions
+from clipbench.records.journal import JOURNAL_FILE, Record, read
+from clipbench.records.reading import RunError
+from clipbench.records.run_dir import RUN_FILE, read_run
+
+UNREADABLE = "unreadable"
+_OURS = "clipbench."
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory.
+
+    Attributes:
+        path: The folder, below the path it was searched under.
+        status: How the run stands, as in its manifest, or ``unreadable``: then nothing but the
+            path and the cause is known, and all else is empty.
+        cause: Why it did not finish, or cannot be read.
+        config: The resolved config.
+        overrides: What was typed for it.
+        group: The hash that runs share which differ in the seed alone.
+        seed: Its seed.
+        results: Final numbers under the tags of the journal; empty where it did not finish.
+    """
+
+    path: Path
+    status: str
+    cause: str | None
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+    group: str
+    seed: int | None
+    results: dict[str, float]
+
+    @property
+    def clip(self) -> str:
+        """The option typed for ``clip``, else the name of its file."""
+        return self.option("clip")
+
+    @property
+    def data(self) -> str:
+        """The option typed for ``data``, else the name of its file."""
+        return self.option("data")
+
+    @property
+    def model(self) -> str:
+        """The option typed for ``model``, else the name of its file."""
+        return self.option("model")
+
+    def option(self, group: str) -> str:
+        """Name the choice of a config group.
+
+        An option may set other groups too, and two may share a class; the resolved config does not
+        hold its name. So the typed word counts where there is one, and else the name of the module
+        that the target lies in; a target outside clipbench is named in full.
+
+        Returns:
+            The name; empty where the config has no such group.
+        """
+        typed = self.typed(group)
+        return typed if typed is not None else target_name(self.config.get(group))
+
+    def typed(self, key: str) -> str | None:
+        """Return the text typed for a key, without quotes, or None; the last one counts."""
+        pairs = [text.lstrip("+").partition("=") for text in self.overrides]
+        texts = [value.strip("'\"") for name, equals, value in pairs if equals and name == key]
+        return texts[-1] if texts else None
+
+    def journal(self) -> tuple[list[Record], list[int]]:
+        """Read the journal: its records, and the numbers of its damaged lines.
+
+        Raises:
+            RunError: There is none.
+        """
+        return read(self.path / JOURNAL_FILE)
+
+    def predictions(self) -> Predictions:
+        """Read what the run answered for each test image.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        return read_predictions(self.path)
+
+
+def load_runs(paths: Sequence[Path]) -> list[Run]:
+    """Load every run below some folders, each once, in the order of the paths.
+
+    No link to a folder is followed. A run, or a folder, that cannot be read stands in the list
+    with the status ``unreadable`` and the reason.
+
+    Raises:
+        RunError: A path is no folder.
+    """
+    runs: dict[Path, Run] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise RunError(
+                "There is no such folder.", where=path, remedy="Name a run, or a folder of runs."
+            )
+        for run in _runs_below(path):
+            runs.setdefault(run.path.resolve(), run)
+    return list(runs.values())
+
+
+def target_name(node: object) -> str:
+    """Name the target of a config node: its module within clipbench, or its whole dotted path.
+
+    >>> target_name({"_target_": "clipbench.clips.pact.PACT", "init": 3.0})
+    'pact'
+    >>> target_name({"_target_": "mypkg.MyClip"})
+    'mypkg.MyClip'
+    """
+    target = node.get("_target_") if isinstance(node, dict) else None
+    if not isinstance(target, str):
+        return ""
+    return target.split(".")[-2] if target.startswith(_OURS) else target
+
+
+def _runs_below(path: Path) -> Iterator[Run]:
+    refused: list[OSError] = []
+    for folder, inner, files in os.walk(path, onerror=refused.append):
+        inner.sort()
+        if RUN_FILE in files:
+            yield _load(Path(folder))
+    for error in refused:
+        yield _unreadable(Path(error.filename), f"The folder cannot be read: {error.strerror}.")
+
+
+def _load(folder: Path) -> Run:
+    try:
+        manifest = read_run(folder)
+    except RunError as error:
+        return _unreadable(folder, str(error).partition("\n")[0])
+    return Run(
+        path=folder,
+        status=manifest["status"],
+        cause=manifest["cause"],
+        config=manifest["config"],
+        overrides=tuple(str(text) for text in manifest["overrides"]),
+        group=manifest["group"],
+        seed=manifest["seed"],
+        results=manifest["results"],
+    )
+
+
+def _unreadable(folder: Path, cause: str) -> Run:
+    return Run(folder, UNREADABLE, cause, {}, (), "", None, {})
