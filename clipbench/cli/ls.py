@@ -10,14 +10,15 @@ import argparse
 import ast
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from clipbench.cli.allowed import allowed
 from clipbench.cli.conf_dir import conf_dir, option_names
 from clipbench.cli.errors import USAGE
 from clipbench.cli.nearest import nearest
+from clipbench.cli.source import Found, arguments_of, constant, find, tree_of
 
 GROUPS = {
     "clips": "clip",
@@ -30,6 +31,8 @@ GROUPS = {
     "probes": "probe",
     "experiments": "experiment",
 }
+_COLUMN = 30  # a longer line does not push the notes of the others to the right
+_RULE = "a data rule"
 EXAMPLES = """\
 examples:
   clipbench ls
@@ -42,6 +45,7 @@ examples:
 class Choice:
     """One option of a group: its keys as the YAML file gives them, and the source it names."""
 
+    group: str
     name: str
     comment: str
     keys: dict[str, Any]
@@ -84,7 +88,7 @@ def read_choice(group: str, name: str) -> Choice:
     node = loaded.get(group, loaded.get(name, loaded))
     node = node if isinstance(node, dict) else loaded
     keys = {key: value for key, value in node.items() if key not in ("_target_", "defaults")}
-    return Choice(name, comment, keys, node.get("_target_"))
+    return Choice(group, name, comment, keys, node.get("_target_"))
 
 
 def _names(what: str) -> list[str]:
@@ -101,24 +105,53 @@ def _summary(choice: Choice) -> str:
 
 def _page(choice: Choice) -> str:
     own, module = _docstrings(choice.target)
-    parts = [choice.comment, module, own]
-    keys = "\n".join(f"  {key}: {_shown(value)}" for key, value in choice.keys.items())
-    if keys:
-        parts.append(f"keys, with their defaults:\n{keys}")
+    parts = [choice.comment, module, own, _keys(choice)]
+    found = _found(choice.target)
+    if choice.group == "clip" and found is not None:
+        parts += [_declared(found), _data_rules(found)]
     return "\n\n".join(part.strip("\n") for part in parts if part)
+
+
+def _keys(choice: Choice) -> str:
+    """List the keys as YAML has them, each with what it may be set to."""
+    if not choice.keys:
+        return ""
+    found = _found(choice.target)
+    arguments = {} if found is None else arguments_of(found)
+    text = _RULE if choice.group == "clip" else "text"
+    notes = {key: allowed(annotation, text=text) for key, annotation in arguments.items()}
+    lines = {key: f"{key}: {_shown(value)}" for key, value in choice.keys.items()}
+    width = max((len(line) for line in lines.values() if len(line) < _COLUMN), default=0)
+    rows = [f"  {line:<{width}}  # {notes.get(key, '')}" for key, line in lines.items()]
+    rows = [row.removesuffix("# ").rstrip() for row in rows]
+    return "\n".join(["keys, with their defaults and what they may be set to:", *rows])
+
+
+def _declared(found: Found) -> str:
+    """Say what a clip declares of its thresholds; decay has no meaning where nothing is learned."""
+    verdict, decay = constant(found, "verdict"), constant(found, "threshold_decay")
+    lines = [f"audit verdict with these defaults: {verdict}"]
+    return "\n".join(lines if verdict == "FIXED" else [f"decay of thresholds: {decay}", *lines])
+
+
+def _data_rules(found: Found) -> str | None:
+    """Give the page of the data rules where ``init`` may be one."""
+    init = arguments_of(found).get("init")
+    takes = init is not None and _RULE in allowed(init, text=_RULE)
+    return ast.get_docstring(tree_of("clipbench.clips.data_rule")) if takes else None
 
 
 def _docstrings(target: str | None) -> tuple[str | None, str | None]:
     """Return the docstrings of a target of ours and of its module, without importing them."""
-    if target is None or not target.startswith("clipbench."):
+    found = _found(target)
+    if found is None or not isinstance(found.node, ast.ClassDef | ast.FunctionDef):
         return None, None
-    module, _, name = target.rpartition(".")
-    path = Path(__file__).resolve().parent.parent.parent / Path(*module.split("."))
-    tree = ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return ast.get_docstring(node), ast.get_docstring(tree)
-    return None, ast.get_docstring(tree)
+    return ast.get_docstring(found.node), ast.get_docstring(tree_of(found.module))
+
+
+def _found(target: str | None) -> Found | None:
+    module, _, name = (target or "").rpartition(".")
+    return find(module, name)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401

@@ -4,7 +4,7 @@
 name       value          slope               behaviour
 =========  =============  ==================  ==============================================
 project    raw            1                   raw is moved back to its domain after each step
-abs        abs(raw)       +1 or -1, +1 at 0   crosses zero safely
+abs        abs(raw)       +1 or -1, +1 at 0   crosses zero, where the clip has a slope there
 softplus   log(1 + e^raw) 1 - e^-value        freezes small thresholds
 exp        e^raw          value               freezes small thresholds, races with large ones
 exp2       2^raw          value ln 2          the same, in octaves

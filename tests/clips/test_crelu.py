@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 import pytest
@@ -13,13 +14,19 @@ from clipbench.clips.crelu import CReLU
 X = torch.randn(4096, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
+    over, magnitude = x - value["lower"], value.get("magnitude", math.inf)
+    lower = {"lower": -1.0 if 0 < over < magnitude else 0.0}
+    return lower if math.isinf(magnitude) else lower | {"magnitude": float(over >= magnitude)}
+
+
+def is_saturated(clip, x, value, batch, at):
     over = x - value["lower"]
-    inside = 0 < over < value["magnitude"]
-    return {
-        "lower": -1.0 if inside else 0.0,
-        "magnitude": 1.0 if over >= value["magnitude"] else 0.0,
-    }
+    return over <= 0 or over >= value.get("magnitude", math.inf)
+
+
+def ties(clip, value):
+    return [value["lower"] + value.get("magnitude", 0.0)]
 
 
 def test_it_equals_its_formula():

@@ -15,14 +15,20 @@ from clipbench.clips.cst import CST
 X = torch.randn(4096, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
-    over = abs(x) - value["lower"]
+def threshold_slope(clip, x, value, batch, at):
+    over, magnitude = abs(x) - value["lower"], value.get("magnitude", math.inf)
     sign = math.copysign(1.0, x)
-    inside = 0 < over < value["magnitude"]
-    return {
-        "lower": -sign if inside else 0.0,
-        "magnitude": sign if over >= value["magnitude"] else 0.0,
-    }
+    lower = {"lower": -sign if 0 < over < magnitude else 0.0}
+    return lower if math.isinf(magnitude) else lower | {"magnitude": sign * (over >= magnitude)}
+
+
+def is_saturated(clip, x, value, batch, at):
+    over = abs(x) - value["lower"]
+    return over <= 0 or over >= value.get("magnitude", math.inf)
+
+
+def ties(clip, value):
+    return [value["lower"] + value.get("magnitude", 0.0)]
 
 
 def test_it_equals_its_formula():

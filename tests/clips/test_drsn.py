@@ -47,6 +47,14 @@ def scales(clip, sizes):
     return [1 / (1 + math.exp(-e)) for e in affine(clip.excite, hidden)]
 
 
+def is_saturated(clip, x, value, batch, at):
+    sample = batch[at[0]]
+    rows = sample.flatten(1).tolist() if sample.dim() > 1 else [[size] for size in sample.tolist()]
+    sizes = [mean(row) for row in rows]
+    average = sizes[at[1]] if sample.dim() > 1 else mean(sizes)
+    return abs(x) <= scales(clip, sizes)[at[1]] * average
+
+
 def soft(x, threshold):
     return math.copysign(max(abs(x) - threshold, 0.0), x)
 
@@ -87,6 +95,10 @@ def test_what_becomes_zero_is_saturated_and_something_passes_everywhere(x):
     # The threshold lies below a mean of sizes, so the largest of them passes.
     rows = y.flatten(2).flatten(0, 1) if x.dim() > 2 else y
     assert (rows != 0).any(dim=1).all()
+
+
+def test_where_all_is_zero_every_input_is_at_its_threshold():
+    assert made().saturated(torch.zeros_like(IMAGES)).all()
 
 
 def test_every_parameter_and_the_input_through_the_threshold_get_a_gradient():

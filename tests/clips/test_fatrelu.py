@@ -13,6 +13,10 @@ from clipbench.clips.fatrelu import FATReLU
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
 
 
+def is_saturated(clip, x, value, batch, at):
+    return x < value["lower"]
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 2.0])
 def test_it_equals_its_formula(threshold):
     y = FATReLU(init=threshold)(X)

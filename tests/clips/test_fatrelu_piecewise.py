@@ -13,9 +13,18 @@ from clipbench.clips.fatrelu_piecewise import PiecewiseFATReLU
 X = torch.randn(512, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     t, c = value["lower"], clip.compression
     return {"lower": 1 - c if t - t / c < x < t else 0.0}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x <= value["lower"] - value["lower"] / clip.compression
+
+
+def ties(clip, value):
+    width = value["lower"] / clip.compression
+    return [value["lower"] - width, value["lower"] - width / 2]
 
 
 @pytest.mark.parametrize("compression", [1.5, 2.0, 50.0])

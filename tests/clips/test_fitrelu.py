@@ -16,9 +16,13 @@ def logistic(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     s = logistic(clip.k * (value["upper"] - x))
     return {"upper": clip.k * x * s * (1 - s) if x > 0 else 0.0}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
 
 
 @pytest.mark.parametrize("k", [1.0, 20.0])

@@ -12,6 +12,14 @@ from clipbench.clips.fixed import FixedClamp
 BOUNDS = [(-1.0, 1.0), (0.0, 6.0), (None, 2.0), (-0.5, None), (-3, 4)]
 
 
+def is_saturated(clip, x, value, batch, at):
+    return x <= clip.min or x >= clip.max
+
+
+def ties(clip, value):
+    return [clip.min, clip.max]
+
+
 @pytest.mark.parametrize(("low", "high"), BOUNDS)
 def test_values_gradients_and_saturation_equal_a_slow_loop_ties_included(low, high):
     lower = -math.inf if low is None else low

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipbench.clips.interval import GAP, ordered, pull_apart
+from clipbench.clips.srelu import SReLU
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.two_sided import TwoSidedClip
 
 FINITE = st.floats(-1e6, 1e6, width=32)
 
@@ -57,6 +59,16 @@ def test_pulling_apart_moves_a_crossed_pair_only():
     kept = (lower.raw.item(), upper.raw.item())
     pull_apart(lower, upper)
     assert (lower.raw.item(), upper.raw.item()) == kept
+
+
+@pytest.mark.parametrize("kind", [TwoSidedClip, SReLU])
+def test_after_a_step_the_raw_numbers_of_a_clip_themselves_are_apart_and_in_their_domain(kind):
+    clip = kind(num_features=2, per="channel")
+    clip.lower.raw.data.copy_(torch.tensor([2.0, -0.5]))
+    clip.upper.raw.data.copy_(torch.tensor([1.0, 2e6]))
+    clip.project()
+    assert clip.lower.raw.tolist() == pytest.approx([1.5 - GAP / 2, -0.5])
+    assert clip.upper.raw.tolist() == pytest.approx([1.5 + GAP / 2, 1e6])
 
 
 def test_nan_is_not_hidden():

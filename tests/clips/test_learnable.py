@@ -13,8 +13,12 @@ POSITIVITIES = ["project", "abs", "softplus", "exp", "square"]
 FINITE = st.floats(-1e4, 1e4, width=32)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"upper": float(x >= value["upper"]) - float(x <= -value["upper"])}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return abs(x) >= value["upper"]
 
 
 @settings(deadline=None, max_examples=50)

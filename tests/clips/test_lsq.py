@@ -12,11 +12,20 @@ from clipbench.clips.lsq import LSQ
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     u = x / value["scale"]
     if u <= 0:
         return {"scale": 0.0}
-    return {"scale": float(clip.levels) if u >= clip.levels else round(u) - u}
+    beyond = x >= value["scale"] * clip.levels
+    return {"scale": float(clip.levels) if beyond else round(u) - u}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["scale"] * clip.levels
+
+
+def ties(clip, value):
+    return [value["scale"] * steps for steps in (0.5, 1.5, clip.levels - 0.5, clip.levels)]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -101,13 +110,6 @@ def test_a_number_is_not_calibrated():
     clip = LSQ(init=0.5)
     clip.calibrate(X)
     assert clip.thresholds()["scale"].item() == 0.5
-
-
-def test_what_reaches_the_clip_is_saturated():
-    clip = LSQ(init=0.5, bits=2)
-    assert clip.saturated(torch.tensor([[-1.0, 1.4, 1.5, 2.0]])).tolist() == [
-        [False, False, True, True]
-    ]
 
 
 @pytest.mark.parametrize(

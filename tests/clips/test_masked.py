@@ -35,9 +35,19 @@ def make(name, **more):
     return MaskedClip(num_features=4, **SETTINGS[name][0], **more)
 
 
-def threshold_slope(clip, x, value, batch):
-    assert clip.mask == "positive"
-    return {"upper": float(x >= value["upper"]) if x > 0 else 0.0}
+def is_masked(clip, x, at):
+    if clip.mask == "channels":
+        return bool(clip.chosen[at[1]])
+    return {"positive": x > 0, "negative": x < 0}[clip.mask]
+
+
+def threshold_slope(clip, x, value, batch, at):
+    slope = float(x >= value["upper"]) - float(x <= -value["upper"])
+    return {"upper": slope if is_masked(clip, x, at) else 0.0}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return is_masked(clip, x, at) and abs(x) >= value["upper"]
 
 
 @pytest.mark.parametrize("per", ["layer", "channel"])

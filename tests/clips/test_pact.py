@@ -11,8 +11,12 @@ from clipbench.clips.pact import PACT
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"upper": float(x >= value["upper"])}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
 
 
 @pytest.mark.parametrize("init", [0.25, 1.0, 3.0])

@@ -10,6 +10,10 @@ from clipbench.clips.percentile import PercentileClip
 X = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
 
 
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
+
+
 def test_it_keeps_the_percentile_of_the_first_batch_and_learns_nothing():
     clip = PercentileClip(init="percentile:90")
     clip.calibrate(X)

@@ -8,7 +8,7 @@ import torch
 from clipbench.clips.prelu import PReLU
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"slope": x if x < 0 else 0.0}
 
 

@@ -12,12 +12,21 @@ from clipbench.clips.qcfs import QCFS
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     upper = value["upper"]
     z = math.floor(x * clip.steps / upper + 0.5) / clip.steps
     if z <= 0:
         return {"upper": 0.0}
     return {"upper": 1.0 if z >= 1 else z - x / upper}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
+
+
+def ties(clip, value):
+    steps = (0.5, 1.5, clip.steps - 0.5)
+    return [value["upper"] * step / clip.steps for step in steps]
 
 
 @pytest.mark.parametrize("steps", [1, 4, 7, 32])
@@ -46,11 +55,6 @@ def test_with_many_steps_it_approaches_the_clip_without_steps():
     for gap, steps in zip(gaps, (4, 40, 400), strict=True):
         assert gap <= 4 / steps / 2 * (1 + 1e-9)
     assert gaps[0] > gaps[1] > gaps[2]
-
-
-def test_what_reaches_the_threshold_is_saturated():
-    x = torch.tensor([[-1.0, 0.0, 3.9, 4.0, 5.0]])
-    assert QCFS().saturated(x).tolist() == [[False, False, False, True, True]]
 
 
 @pytest.mark.parametrize("steps", [0, -1])

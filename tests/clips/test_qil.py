@@ -10,11 +10,22 @@ from clipbench.clips.qil import QIL
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     center, half = value["center"], value["half_width"]
     if not center - half < x < center + half:
         return {"center": 0.0, "half_width": 0.0}
     return {"center": -1 / (2 * half), "half_width": -(x - center) / (2 * half * half)}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return abs(x - value["center"]) >= value["half_width"]
+
+
+def ties(clip, value):
+    # Only where sums of the two are exact does the interval end at a number.
+    if clip.half_width.positivity != "project":
+        return []
+    return [value["center"] - value["half_width"], value["center"] + value["half_width"]]
 
 
 @pytest.mark.parametrize("bits", [None, 1, 3])

@@ -13,6 +13,10 @@ from clipbench.clips.ranger import Ranger
 X = torch.tensor([[-1.0, 0.0, 1.0, 2.0, 1e30]])
 
 
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
+
+
 def test_before_the_bound_is_set_it_is_relu_in_value_and_gradient():
     x, same = X.clone().requires_grad_(), X.clone().requires_grad_()
     clip = Ranger()

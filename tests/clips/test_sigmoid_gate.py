@@ -16,9 +16,18 @@ def logistic(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     s = logistic((x - value["lower"]) / clip.temperature.now.item())
     return {"lower": -x * s * (1 - s) / clip.temperature.now.item()}
+
+
+def active_slope(clip, x, value, batch, at):
+    s = logistic((x - value["lower"]) / clip.temperature.now.item())
+    return {"lower": -s * (1 - s) / clip.temperature.now.item()}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x <= value["lower"]
 
 
 def input_slope(clip, x, value):
@@ -69,11 +78,6 @@ def test_the_soft_gate_approaches_the_hard_one_as_it_cools():
         for t in (0.3, 0.03, 0.003)
     ]
     assert gaps[0] > gaps[1] > gaps[2]
-
-
-def test_what_is_at_or_below_the_threshold_is_saturated():
-    clip = SigmoidGate(init=0.5)
-    assert clip.saturated(torch.tensor([[-1.0, 0.5, 0.6]])).tolist() == [[True, True, False]]
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])

@@ -20,8 +20,12 @@ def softplus(z):
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"upper": logistic((x - value["upper"]) / clip.temperature.start)}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= value["upper"]
 
 
 @pytest.mark.parametrize("width", [0.0625, 0.25, 2.0])

@@ -13,8 +13,12 @@ from clipbench.clips.soft_threshold import SoftThreshold
 X = 2 * torch.randn(512, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"lower": -math.copysign(1.0, x) if abs(x) > value["lower"] else 0.0}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return abs(x) <= value["lower"]
 
 
 def test_it_equals_its_formula_and_softshrink_with_its_gradient():

@@ -12,7 +12,7 @@ from clipbench.clips.two_sided import TwoSidedClip
 X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     low, high = value["lower"], value["upper"]
     return {
         "lower": 1 - value["lower_slope"] if x <= low else 0.0,
@@ -20,6 +20,10 @@ def threshold_slope(clip, x, value, batch):
         "lower_slope": x - low if x < low else 0.0,
         "upper_slope": x - high if x > high else 0.0,
     }
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x <= value["lower"] or x >= value["upper"]
 
 
 def lines(x, *, low, high, below, above):

@@ -13,8 +13,12 @@ from clipbench.clips.str import STR
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"lower": -math.copysign(1.0, x) if abs(x) > value["lower"] else 0.0}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return abs(x) <= value["lower"]
 
 
 def test_it_is_the_soft_threshold_at_the_logistic_of_its_parameter():

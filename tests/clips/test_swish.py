@@ -17,7 +17,7 @@ def logistic(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     s = logistic(value["beta"] * x)
     return {"beta": x * x * s * (1 - s)}
 

@@ -16,12 +16,24 @@ def step_of(threshold, bits):
     return 2.0 ** math.ceil(math.log2(threshold)) / 2**bits
 
 
-def threshold_slope(clip, x, value, batch):
-    bits = int(math.log2(clip.levels + 1))
-    step = step_of(value["upper"], bits)
+def bits_of(clip):
+    return int(math.log2(clip.levels + 1))
+
+
+def threshold_slope(clip, x, value, batch, at):
+    step = step_of(value["upper"], bits_of(clip))
     index = round(x / step)
     bracket = 0.0 if index < 0 else clip.levels if index > clip.levels else index - x / step
     return {"upper": bracket * step / value["upper"]}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x >= clip.levels * step_of(value["upper"], bits_of(clip))
+
+
+def ties(clip, value):
+    step = step_of(value["upper"], bits_of(clip))
+    return [step * index for index in (0.5, 1.5, clip.levels, clip.levels + 0.5)]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -59,10 +71,3 @@ def test_a_data_rule_sets_the_threshold():
     clip = TQT(init="percentile:100")
     clip.calibrate(torch.tensor([[-5.0, 1.0]]))
     assert clip.thresholds()["upper"].item() == pytest.approx(5.0)
-
-
-def test_what_reaches_the_clip_is_saturated():
-    clip = TQT(init=2.5, bits=2)
-    assert clip.saturated(torch.tensor([[-1.0, 2.9, 3.0, 4.0]])).tolist() == [
-        [False, False, True, True]
-    ]

@@ -11,8 +11,12 @@ from clipbench.clips.two_sided import TwoSidedClip
 X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def threshold_slope(clip, x, value, batch):
+def threshold_slope(clip, x, value, batch, at):
     return {"lower": float(x <= value["lower"]), "upper": float(x >= value["upper"])}
+
+
+def is_saturated(clip, x, value, batch, at):
+    return x <= value["lower"] or x >= value["upper"]
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (-0.2, 2.0), (0.25, 0.75), (-2.0, -1.0)])
