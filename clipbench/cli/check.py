@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -130,7 +131,9 @@ def _faults_of_keys(
 
 def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return name -> parameter with resolved annotations; ``*args`` and ``**kwargs`` left out."""
-    function = target.__init__ if inspect.isclass(target) else target
+    # A dataclass inherits fields from other modules, whose names its constructor does not know.
+    fields = inspect.isclass(target) and is_dataclass(target)
+    function = target.__init__ if inspect.isclass(target) and not fields else target
     hints = get_type_hints(function, include_extras=True)
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {

@@ -20,9 +20,7 @@ from torch import Tensor
 
 from clipbench.regularizers.base import (
     Activations,
-    Full,
     Regularizer,
-    Start,
     Strength,
     Thresholds,
     at_least_float32,
@@ -41,8 +39,6 @@ class HoyerSquare(Regularizer):
     """
 
     strength: Strength = 1e-5
-    start: Start = 0.0
-    full: Full = 0.0
 
     def __call__(self, activations: Activations, thresholds: Thresholds) -> Tensor:
         """Give the penalty; the thresholds are not looked at."""

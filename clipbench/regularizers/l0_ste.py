@@ -19,9 +19,7 @@ from torch import Tensor
 
 from clipbench.regularizers.base import (
     Activations,
-    Full,
     Regularizer,
-    Start,
     Strength,
     Thresholds,
     at_least_float32,
@@ -44,8 +42,6 @@ class L0StraightThrough(Regularizer):
     needs: ClassVar[str] = "a gate whose count of active elements has a gradient"
 
     strength: Strength = 1.0
-    start: Start = 0.0
-    full: Full = 0.0
     target: Annotated[float, Gt(0), Le(1)] = 0.2
 
     def __post_init__(self) -> None:

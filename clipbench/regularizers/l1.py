@@ -14,9 +14,7 @@ from torch import Tensor
 
 from clipbench.regularizers.base import (
     Activations,
-    Full,
     Regularizer,
-    Start,
     Strength,
     Thresholds,
     at_least_float32,
@@ -35,8 +33,6 @@ class L1(Regularizer):
     """
 
     strength: Strength = 1e-5
-    start: Start = 0.0
-    full: Full = 0.0
 
     def __call__(self, activations: Activations, thresholds: Thresholds) -> Tensor:
         """Give the penalty; the thresholds are not looked at."""

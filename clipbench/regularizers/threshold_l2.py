@@ -15,9 +15,7 @@ from torch import Tensor
 
 from clipbench.regularizers.base import (
     Activations,
-    Full,
     Regularizer,
-    Start,
     Strength,
     Thresholds,
     total,
@@ -37,8 +35,6 @@ class ThresholdL2(Regularizer):
     needs: ClassVar[str] = "a learned threshold"
 
     strength: Strength = 1e-4
-    start: Start = 0.0
-    full: Full = 0.0
 
     def __call__(self, activations: Activations, thresholds: Thresholds) -> Tensor:
         """Give the penalty; the activations are not looked at."""
