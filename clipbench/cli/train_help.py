@@ -6,6 +6,7 @@ Read from the folder of the configuration, because composing one only to show it
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 from clipbench.cli.conf_dir import conf_dir, option_names
 
@@ -50,5 +51,6 @@ def train_help(config_dir: str | None) -> str:
     for group in groups:
         names = sorted({name for folder in folders for name in option_names(folder, group)})
         if names:
-            lines.append(f"  {group:<11} {', '.join(names)}")
+            head, rest = f"  {group:<11} ", " " * 14
+            lines.append(fill(", ".join(names), 98, initial_indent=head, subsequent_indent=rest))
     return HELP.format(groups="\n".join(lines))
