@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from clipbench.analysis.predictions import Predictions, read_predictions
+from clipbench.records.choices import option, typed
 from clipbench.records.journal import JOURNAL_FILE, Record, read
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE, read_run
 
 UNREADABLE = "unreadable"
-_OURS = "clipbench."
 
 
 @dataclass(frozen=True)
@@ -62,23 +62,12 @@ class Run:
         return self.option("model")
 
     def option(self, group: str) -> str:
-        """Name the choice of a config group.
-
-        An option may set other groups too, and two may share a class; the resolved config does not
-        hold its name. So the typed word counts where there is one, and else the name of the module
-        that the target lies in; a target outside clipbench is named in full.
-
-        Returns:
-            The name; empty where the config has no such group.
-        """
-        typed = self.typed(group)
-        return typed if typed is not None else target_name(self.config.get(group))
+        """Name the choice of a config group; empty where the config has no such group."""
+        return option(self.config, self.overrides, group)
 
     def typed(self, key: str) -> str | None:
         """Return the text typed for a key, without quotes, or None; the last one counts."""
-        pairs = [text.lstrip("+").partition("=") for text in self.overrides]
-        texts = [value.strip("'\"") for name, equals, value in pairs if equals and name == key]
-        return texts[-1] if texts else None
+        return typed(self.overrides, key)
 
     def journal(self) -> tuple[list[Record], list[int]]:
         """Read the journal: its records, and the numbers of its damaged lines.
@@ -115,20 +104,6 @@ def load_runs(paths: Sequence[Path]) -> list[Run]:
         for run in _runs_below(path):
             runs.setdefault(run.path.resolve(), run)
     return list(runs.values())
-
-
-def target_name(node: object) -> str:
-    """Name the target of a config node: its module within clipbench, or its whole dotted path.
-
-    >>> target_name({"_target_": "clipbench.clips.pact.PACT", "init": 3.0})
-    'pact'
-    >>> target_name({"_target_": "mypkg.MyClip"})
-    'mypkg.MyClip'
-    """
-    target = node.get("_target_") if isinstance(node, dict) else None
-    if not isinstance(target, str):
-        return ""
-    return target.split(".")[-2] if target.startswith(_OURS) else target
 
 
 def _runs_below(path: Path) -> Iterator[Run]:

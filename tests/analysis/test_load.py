@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clipbench.analysis.load import UNREADABLE, load_runs, target_name
+from clipbench.analysis.load import UNREADABLE, load_runs
 from clipbench.records import provenance, run_dir
 from clipbench.records.journal import JOURNAL_FILE, Journal
 from clipbench.records.reading import RunError
@@ -131,11 +131,6 @@ def test_the_journal_is_read_only_when_asked(tmp_path):
 )
 def test_the_typed_option_counts_before_the_target(overrides, name):
     assert made("relu", overrides=overrides).clip == name
-
-
-@pytest.mark.parametrize("node", [None, {}, {"_target_": 3}, "text", ["a"]])
-def test_a_config_without_a_target_has_no_name(node):
-    assert target_name(node) == ""
 
 
 def test_the_room_imports_no_torch():
