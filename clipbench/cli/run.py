@@ -18,6 +18,8 @@ from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
+from clipbench.probes.observe import observe
+from clipbench.probes.output_quantiles import OutputQuantiles
 from clipbench.probes.thresholds import threshold_scalars
 from clipbench.records.durable import write_bytes
 from clipbench.records.recorder import Recorder
@@ -26,6 +28,7 @@ from clipbench.training.bounds import awaits_bounds, set_bounds
 from clipbench.training.checkpoint import save_checkpoint
 from clipbench.training.evaluate import evaluate
 from clipbench.training.finite import Diverged
+from clipbench.training.gradients import threshold_parameters
 from clipbench.training.loop import Interrupted, train
 from clipbench.training.state import TrainState
 
@@ -139,13 +142,19 @@ def _train_and_test(
         test = _test(parts, recorder, path)
     results = {**last, **test, **threshold_scalars(model)}
     results["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    results["parameters/thresholds"] = sum(one.numel() for one in threshold_parameters(model))
     results["seconds/total"] = perf_counter() - started
     return results
 
 
 def _test(parts: Assembly, recorder: Recorder, path: Path) -> dict[str, float]:
-    """Evaluate on the test part, record it and keep labels and predictions."""
-    result = evaluate(parts.state.model, parts.test_batches)
+    """Evaluate on the test part, record it and keep labels and predictions.
+
+    What the probes see on it stands in the results alone, each tag with ``test/`` before it.
+    """
+    probes = [*parts.probes, OutputQuantiles()]
+    with observe(parts.state.model, probes):
+        result = evaluate(parts.state.model, parts.test_batches)
     scalars = {"test/loss": result.loss, "test/accuracy": result.accuracy}
     recorder.write(step=parts.state.step, epoch=parts.state.epoch, scalars=scalars)
     recorder.sync()
@@ -153,7 +162,8 @@ def _test(parts: Assembly, recorder: Recorder, path: Path) -> dict[str, float]:
     labels = parts.test_batches.split.labels.cpu().numpy()
     np.savez_compressed(buffer, labels=labels, predictions=result.predictions.numpy())
     write_bytes(path / "predictions.npz", buffer.getbuffer())
-    return scalars
+    seen = [probe.compute() for probe in probes]
+    return scalars | {f"test/{tag}": value for tags in seen for tag, value in tags.items()}
 
 
 def _record_setting(recorder: Recorder, config: Mapping[str, Any], data: ImageData) -> None:

@@ -82,6 +82,20 @@ def test_the_tags_are_those_of_the_design(run):
     } <= seen  # fmt: skip
 
 
+def test_what_probes_see_on_the_test_part_is_measured_once_and_kept_with_the_results(run):
+    results = read_run(run)["results"]
+    seen = {tag for tag in results if tag.startswith("test/")}
+    for site in ("fc1", "fc2"):
+        bound = results[f"threshold/{site}/upper"]
+        assert {f"test/sparsity/{site}", f"test/saturation/{site}"} <= seen
+        assert 0 < results[f"test/saturation/{site}"] < 1
+        # More than one in a thousand is beyond the bound, so the bound is what is given.
+        assert results[f"test/output_quantile/{site}/max"] == pytest.approx(bound, rel=1e-6)
+        assert results[f"test/output_quantile/{site}/q999"] == pytest.approx(bound, rel=1e-6)
+    assert results["parameters/thresholds"] == 2
+    assert seen.isdisjoint(tags(run) - {"test/loss", "test/accuracy"})
+
+
 def test_a_cnn_also_tells_what_pooling_makes_of_sparsity(tmp_path):
     assert train(tmp_path / "a", "model=cnn", "model.widths=[4,4]", "clip=relu") == 0
     assert {"sparsity_next/conv1", "sparsity_next/conv2"} <= tags(tmp_path / "a")

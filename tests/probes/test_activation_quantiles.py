@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from clipbench.clips.relu import ReLU
-from clipbench.probes import activation_quantiles
-from clipbench.probes.activation_quantiles import QUANTILES, ActivationQuantiles, _thin
+from clipbench.probes import even_sample
+from clipbench.probes.activation_quantiles import QUANTILES, ActivationQuantiles
 from clipbench.probes.observe import observe
 
 
@@ -57,7 +57,7 @@ def test_large_splits_stay_within_the_stated_error(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int], batch_size: int
 ) -> None:
     size = 2**13
-    monkeypatch.setattr(activation_quantiles, "SAMPLE_SIZE", size)
+    monkeypatch.setattr(even_sample, "SAMPLE_SIZE", size)
     values = _structured(*shape)
     assert values.numel() > 4 * size
     measured = _measure(list(values.split(batch_size)))
@@ -68,40 +68,8 @@ def test_large_splits_stay_within_the_stated_error(
 
 
 def test_batches_weigh_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activation_quantiles, "SAMPLE_SIZE", 1000)
+    monkeypatch.setattr(even_sample, "SAMPLE_SIZE", 1000)
     ones, zeros = torch.ones(100, 90), torch.zeros(100, 1)
     measured = _measure([*ones.split(10), *zeros.split(10)])
     assert measured["q01"] < 1
     assert measured["q50"] == 1
-
-
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activation_quantiles, "SAMPLE_SIZE", 1000)
-    probe = ActivationQuantiles()
-    sizes = []
-    for count in [10, 990, 1, 7, 3000, 50_000, 3, 999, *[400] * 50]:
-        probe.update("a", ReLU(), torch.randn(count, 1), torch.empty(0))
-        sample = probe._samples["a"]
-        sizes.append(sum(held.numel() for held in sample._held))
-        assert sizes[-1] == sample._size
-    assert max(sizes) <= 1000
-    assert sizes[-1] >= 400
-
-
-@pytest.mark.parametrize("size", [2, 3, 10, 64, 97, 1000, 4096, 6 * 7 * 8])
-def test_no_element_is_taken_twice(size: int) -> None:
-    for count in range(1, size + 1, max(1, size // 7)):
-        taken = _thin(torch.arange(size), count)
-        assert taken.numel() == count
-        assert taken.unique().numel() == count
-
-
-def test_every_channel_gets_its_turn() -> None:
-    # 16 channels of 8 x 8 places in 32 images, one element in 64 taken.
-    taken = _thin(torch.arange(32 * 16 * 64), 512)
-    channels = torch.bincount(taken // 64 % 16, minlength=16)
-    places = torch.bincount(taken % 64, minlength=64)
-    assert channels.min() >= 28
-    assert channels.max() <= 36
-    assert places.min() >= 6
-    assert places.max() <= 10
