@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from clipbench.data.images import ImageData
 from clipbench.probes.observe import observe
 from clipbench.probes.output_quantiles import OutputQuantiles
 from clipbench.probes.thresholds import threshold_scalars
+from clipbench.records import png
 from clipbench.records.durable import write_bytes
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import RUN_FILE, RunDirectory, read_run, refuse_other_config
@@ -116,7 +116,7 @@ def _train_and_test(
     label = f"{data.name} seed {config['seed']}"
     watching = progress(epochs=trainer["epochs"], steps_per_epoch=steps, label=label)
     with Recorder(path) as recorder, watching as shown:
-        _record_setting(recorder, config, data)
+        _record_samples(recorder, data)
         try:
             last = train(
                 parts.state,
@@ -166,11 +166,10 @@ def _test(parts: Assembly, recorder: Recorder, path: Path) -> dict[str, float]:
     return scalars | {f"test/{tag}": value for tags in seen for tag, value in tags.items()}
 
 
-def _record_setting(recorder: Recorder, config: Mapping[str, Any], data: ImageData) -> None:
-    """Record once what a viewer wants beside the curves: the configuration and some images."""
-    text = json.dumps(config, indent=2, default=str)
-    recorder.text(step=0, tag="config", markdown=f"```json\n{text}\n```")
-    recorder.image(step=0, tag="samples", images=data.train.images[:SAMPLES].cpu().numpy())
+def _record_samples(recorder: Recorder, data: ImageData) -> None:
+    """Record some images, so that a viewer sees what the network is given."""
+    images = data.train.images[:SAMPLES].cpu().numpy()
+    recorder.image(step=0, tag="samples", pixels=png.enlarged(png.grid(images)))
 
 
 def _save(path: Path, state: TrainState, recorder: Recorder) -> None:

@@ -1,14 +1,16 @@
-"""A grid of sample images as one PNG."""
+"""Pixels as PNG: a grid of sample images, encoding, and the size of what is encoded."""
 
 from __future__ import annotations
 
 import io
 import math
+import struct
 
 import numpy as np
 from PIL import Image
 
 _GAP = 1
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def grid(images: np.ndarray, *, columns: int = 8) -> np.ndarray:
@@ -33,11 +35,34 @@ def grid(images: np.ndarray, *, columns: int = 8) -> np.ndarray:
     return pixels
 
 
+def enlarged(pixels: np.ndarray, *, width: int = 512) -> np.ndarray:
+    """Repeat each pixel as often as fits into a width: viewers blur small images, or show specks.
+
+    Args:
+        pixels: ``(height, width, C)``.
+        width: No wider than this, unless it is so already.
+    """
+    times = max(1, width // pixels.shape[1])
+    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def encode(pixels: np.ndarray) -> bytes:
     """Encode pixels ``(height, width, 1 or 3)`` of uint8 as PNG."""
     file = io.BytesIO()
     Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Read width and height from the head of a PNG.
+
+    Raises:
+        ValueError: It is no PNG.
+    """
+    if content[:8] != _SIGNATURE or len(content) < 24:
+        raise ValueError("The content is no PNG.")
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
 
 
 def _check(images: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Self
 
 import numpy as np
 
-from clipbench.records import png
-from clipbench.records.durable import write_bytes
+from clipbench.records import image_files, png
 from clipbench.records.histogram import Histogram
-from clipbench.records.journal import JOURNAL_FILE, Journal, Record
-from clipbench.records.tensorboard import TensorBoardWriter
+from clipbench.records.image_files import KeptImage
+from clipbench.records.journal import JOURNAL_FILE, Journal
+from clipbench.records.view import RunView
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ _TROUBLE = (OSError, ValueError)
 
 class Recorder:
     """Records one run into its folder, which must exist.
+
+    A folder that holds records already is gone on with: TensorBoard shows them and what follows as
+    one curve.
 
     Trouble with the journal or an image file is raised. Trouble with TensorBoard is logged once as
     a warning; from then on this recorder writes no more to TensorBoard, and all the rest goes on.
@@ -49,24 +53,18 @@ class Recorder:
             OSError: The journal did not take the record.
         """
         record = self._journal.write(step=step, epoch=epoch, scalars=scalars, histograms=histograms)
-        self._show(lambda view: _show_record(view, record))
+        self._show(lambda view: view.show(record))
 
-    def image(self, *, step: int, tag: str, images: np.ndarray) -> None:
-        """Write images ``(N, 1 or 3, H, W)`` of uint8 as one grid, which is also a file.
+    def image(self, *, step: int, tag: str, pixels: np.ndarray) -> None:
+        """Write an image ``(height, width, 1 or 3)`` of uint8, which is also a file.
 
-        The file is ``images/TAG-STEP.png`` with ``_`` for each ``/`` of the tag.
+        Raises:
+            OSError: The file was not written.
         """
-        pixels = png.grid(images)
         content = png.encode(pixels)
-        height, width, _ = pixels.shape
-        file = self._folder / "images" / f"{tag.replace('/', '_')}-{step:08d}.png"
-        file.parent.mkdir(exist_ok=True)
-        write_bytes(file, content)
-        self._show(lambda view: view.image(step, tag, content, height=height, width=width))
-
-    def text(self, *, step: int, tag: str, markdown: str) -> None:
-        """Write a text to TensorBoard, which alone shows texts."""
-        self._show(lambda view: view.text(step, tag, markdown))
+        image_files.keep(self._folder, tag=tag, step=step, png=content)
+        shown = KeptImage(tag, step, content, time.time())
+        self._show(lambda view: view.image(shown))
 
     def sync(self) -> None:
         """Wait until every record written so far is on the disk."""
@@ -89,7 +87,7 @@ class Recorder:
     ) -> None:
         self.close()
 
-    def _show(self, action: Callable[[TensorBoardWriter], None]) -> None:
+    def _show(self, action: Callable[[RunView], None]) -> None:
         if self._view is None:
             return
         try:
@@ -101,9 +99,9 @@ class Recorder:
                 view.close()
 
 
-def _open_view(folder: Path) -> TensorBoardWriter | None:
+def _open_view(folder: Path) -> RunView | None:
     try:
-        return TensorBoardWriter(folder)
+        return RunView(folder)
     except _TROUBLE as error:
         _warn(folder, error)
         return None
@@ -113,9 +111,3 @@ def _warn(folder: Path, error: Exception) -> None:
     _log.warning(
         "TensorBoard records of %s stop here (%s); training and the journal go on.", folder, error
     )
-
-
-def _show_record(view: TensorBoardWriter, record: Record) -> None:
-    view.scalars(record["step"], record["scalars"], wall_time=record["time"])
-    for tag, histogram in record.get("histograms", {}).items():
-        view.histogram(record["step"], tag, histogram, wall_time=record["time"])

@@ -36,6 +36,24 @@ def test_png_is_lossless(channels: int) -> None:
         assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_size_stands_in_the_head(channels: int) -> None:
+    assert png.size_of(png.encode(np.zeros((11, 13, channels), dtype=np.uint8))) == (13, 11)
+    with pytest.raises(ValueError, match="no PNG"):
+        png.size_of(b"GIF89a" + bytes(30))
+    with pytest.raises(ValueError, match="no PNG"):
+        png.size_of(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize(("width", "times"), [(10, 5), (26, 2), (49, 1), (60, 1)])
+def test_enlarging_repeats_whole_pixels(width: int, times: int) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (4, width, 3), dtype=np.uint8)
+    large = png.enlarged(pixels, width=52)
+    assert large.shape == (4 * times, width * times, 3)
+    assert np.array_equal(large[::times, ::times], pixels)
+    assert np.array_equal(large[times - 1 :: times, times - 1 :: times], pixels)
+
+
 @pytest.mark.parametrize(
     "images",
     [

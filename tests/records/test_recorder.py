@@ -49,10 +49,12 @@ def test_a_record_stands_in_both_places_with_one_time(tmp_path: Path) -> None:
 
 
 def test_images_stand_in_a_file_and_the_view(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 1, 8, 8), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 9, 1), dtype=np.uint8)
     with Recorder(tmp_path) as recorder:
-        recorder.image(step=12, tag="samples/train", images=images)
-        recorder.image(step=13, tag="samples/train", images=images)
+        recorder.image(step=12, tag="samples/train", pixels=pixels)
+        recorder.image(step=13, tag="samples/train", pixels=pixels)
+        with pytest.raises(ValueError, match="tag='a_b'"):
+            recorder.image(step=13, tag="a_b", pixels=pixels)
     assert sorted(os.listdir(tmp_path / "images")) == [
         "samples_train-00000012.png",
         "samples_train-00000013.png",
@@ -61,14 +63,17 @@ def test_images_stand_in_a_file_and_the_view(tmp_path: Path) -> None:
     shown, _ = EventAccumulator(str(tmp_path)).Reload().Images("samples/train")
     assert shown.encoded_image_string == content
     with Image.open(io.BytesIO(content)) as image:
-        assert image.size == (shown.width, shown.height)
+        assert image.size == (shown.width, shown.height) == (9, 8)
 
 
 def _fail(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("method", ["__init__", "scalars", "histogram", "image", "text", "close"])
+METHODS = ["__init__", "scalars", "histogram", "image", "publish", "close"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_trouble_with_tensorboard_warns_once_and_stops_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -76,12 +81,11 @@ def test_trouble_with_tensorboard_warns_once_and_stops_nothing(
     method: str,
 ) -> None:
     monkeypatch.setattr(TensorBoardWriter, method, _fail)
-    images = np.zeros((1, 1, 2, 2), dtype=np.uint8)
+    pixels = np.zeros((2, 2, 1), dtype=np.uint8)
     with caplog.at_level(logging.WARNING), Recorder(tmp_path) as recorder:
         for step in range(3):
             recorder.write(step=step, epoch=0, scalars={"a": 1.0}, histograms={"h": HISTOGRAM})
-            recorder.image(step=step, tag="i", images=images)
-            recorder.text(step=step, tag="t", markdown="x")
+            recorder.image(step=step, tag="i", pixels=pixels)
     assert len(caplog.records) == 1
     assert "No space left on device" in caplog.text
     records, damaged = read(tmp_path / JOURNAL_FILE)
@@ -90,14 +94,22 @@ def test_trouble_with_tensorboard_warns_once_and_stops_nothing(
     assert len(os.listdir(tmp_path / "images")) == 3
 
 
-def test_a_text_that_has_no_utf8_form_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_taken_up_again_is_one_curve(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 2, 1), dtype=np.uint8)
     with Recorder(tmp_path) as recorder:
-        recorder.text(step=0, tag="overrides", markdown=os.fsdecode(b"name=\xff"))
-        recorder.write(step=1, epoch=0, scalars={"a": 1.0})
-    assert len(caplog.records) == 1
-    assert len(read(tmp_path / JOURNAL_FILE)[0]) == 1
+        recorder.image(step=0, tag="i", pixels=pixels)
+        for step in (0, 10, 20, 30):
+            recorder.write(step=step, epoch=0, scalars={"a": 1.0}, histograms={"h": HISTOGRAM})
+    with Recorder(tmp_path) as recorder:  # from a checkpoint at step 20
+        recorder.image(step=0, tag="i", pixels=pixels)
+        for step in (20, 25, 40):
+            recorder.write(step=step, epoch=0, scalars={"a": 2.0}, histograms={"h": HISTOGRAM})
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
+    view = EventAccumulator(str(tmp_path), size_guidance={"histograms": 0}).Reload()
+    curve = [(event.step, event.value) for event in view.Scalars("a")]
+    assert curve == [(0, 1.0), (10, 1.0), (20, 1.0), (25, 2.0), (40, 2.0)]
+    assert [event.step for event in view.Histograms("h")] == [0, 10, 20, 25, 40]
+    assert len(view.Images("i")) == 1
 
 
 def test_trouble_with_the_journal_is_raised(

@@ -13,12 +13,14 @@ from tensorboard.backend.event_processing import (
     plugin_event_multiplexer,
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.context import RequestContext
 
 from clipbench.records import png
 from clipbench.records.histogram import BINS, Histogram
-from clipbench.records.tensorboard import TensorBoardWriter
+from clipbench.records.tensorboard import EVENT_FILES, TensorBoardWriter, append
 
+ALL = {"scalars": 0, "histograms": 0, "images": 0}
 VALUES = np.random.default_rng(0).normal(size=1000)
 PIXELS = np.random.default_rng(1).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
@@ -46,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.scalars(20, {"broken": math.nan})
         writer.histogram(5, "activation/conv1", _histogram(VALUES), wall_time=1e9)
         writer.histogram(5, "activation/constant", _histogram(np.full(7, 2.5)))
-        writer.image(5, "samples/train", png.encode(PIXELS), height=4, width=6)
+        writer.image(5, "samples/train", png.encode(PIXELS), size=(6, 4))
         writer.text(0, "run/summary", "**bold** é")
     return path
 
@@ -148,3 +150,60 @@ def test_an_event_is_readable_as_soon_as_it_is_written(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         TensorBoardWriter(tmp_path / "missing")
+
+
+def test_a_tag_gets_one_point_a_step_and_steps_only_go_on(tmp_path: Path) -> None:
+    with TensorBoardWriter(tmp_path) as writer:
+        for step in (0, 3, 3, 2, 5):
+            writer.scalars(step, {"a": float(step)}, wall_time=1e9)
+            writer.histogram(step, "h", _histogram(VALUES))
+            writer.image(step, "i", png.encode(PIXELS), size=(6, 4))
+        writer.scalars(4, {"b": 1.0})
+    view = EventAccumulator(str(tmp_path), size_guidance=ALL).Reload()
+    for events in (view.Scalars("a"), view.Histograms("h"), view.Images("i")):
+        assert [event.step for event in events] == [0, 3, 5]
+    assert len(view.Scalars("b")) == 1
+
+
+def test_a_hidden_file_takes_the_place_of_all_others_at_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        with TensorBoardWriter(tmp_path) as writer:
+            writer.scalars(7, {"a": 1.0, "old": 1.0})
+    before = sorted(tmp_path.glob(EVENT_FILES))
+    hidden = TensorBoardWriter(tmp_path, hidden=True)
+    hidden.scalars(1, {"a": 2.0})
+    assert sorted(tmp_path.glob(EVENT_FILES)) == before
+    hidden.publish()
+    (file,) = tmp_path.glob(EVENT_FILES)
+    assert file not in before
+    hidden.scalars(2, {"a": 3.0})
+    hidden.close()
+    assert os.listdir(tmp_path) == [file.name]
+    view = EventAccumulator(str(tmp_path)).Reload()
+    assert [(event.step, event.value) for event in view.Scalars("a")] == [(1, 2.0), (2, 3.0)]
+    assert view.Tags()["scalars"] == ["a"]
+
+
+def test_a_hidden_file_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    TensorBoardWriter(tmp_path, hidden=True).close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_of_two_files_in_a_folder_the_newer_counts(tmp_path: Path) -> None:
+    for value, steps in ((1.0, 4), (2.0, 3)):
+        with TensorBoardWriter(tmp_path) as writer:
+            for step in range(steps):
+                writer.scalars(step, {"a": value})
+    reader = EventAccumulator(str(tmp_path)).Reload()
+    assert [(e.step, e.value) for e in reader.Scalars("a")] == [(0, 2.0), (1, 2.0), (2, 2.0)]
+
+
+def test_an_entry_is_added_to_the_newest_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        append(tmp_path, Summary.Value(tag="a", simple_value=1.0))
+    with TensorBoardWriter(tmp_path) as writer:
+        writer.scalars(1, {"a": 1.0})
+    append(tmp_path, Summary.Value(tag="b", simple_value=2.0))
+    assert len(os.listdir(tmp_path)) == 1
+    view = EventAccumulator(str(tmp_path)).Reload()
+    assert view.Tags()["scalars"] == ["a", "b"]
