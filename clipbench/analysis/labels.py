@@ -49,7 +49,8 @@ def labels(runs: Iterable[Run], *, apart: Sequence[str] = ()) -> dict[str, str]:
             out, and labels are unique only within each choice.
 
     Returns:
-        Group hash -> label. The clip stands by its name alone, other keys as ``key=value``.
+        Group hash -> label. The clip stands by its name alone, other keys as ``key=value``, and
+        only where they were typed: beside ``relu, optim.lr=0.1`` plain ``relu`` has the default.
         Configurations that no typed key tells apart show the keys that do, up to three, else the
         beginning of their hash.
     """
@@ -71,9 +72,13 @@ def _label(members: Sequence[Run], keys: Sequence[str]) -> str:
     parts = []
     for key in keys:
         value = _value(members, key)
-        if value is not None:
+        if value is not None and (key in _ALWAYS or _is_typed(members, key)):
             parts.append(value if key == "clip" else f"{key}={value}")
     return ", ".join(parts) or option_of(members, "clip")
+
+
+def _is_typed(members: Sequence[Run], key: str) -> bool:
+    return any(run.typed(key) is not None for run in members)
 
 
 def _shown_keys(groups: Groups) -> list[str]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipbench.analysis.predictions import Predictions, read_predictions
 from clipbench.records.choices import option, typed
-from clipbench.records.journal import JOURNAL_FILE, Record, read
+from clipbench.records.journal import JOURNAL_FILE
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE, read_run
+from clipbench.records.scalars import Sample, read_scalars
 
 UNREADABLE = "unreadable"
+_ORIGIN = ("commit", "dirty", "versions", "device")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Run:
         group: The hash that runs share which differ in the seed alone.
         seed: Its seed.
         results: Final numbers under the tags of the journal; empty where it did not finish.
+        origin: What made it: commit, versions, device; a part is missing where it is not known.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Run:
     group: str
     seed: int | None
     results: dict[str, float]
+    origin: dict[str, Any] = field(default_factory=dict)
 
     @property
     def clip(self) -> str:
@@ -69,13 +73,13 @@ class Run:
         """Return the text typed for a key, without quotes, or None; the last one counts."""
         return typed(self.overrides, key)
 
-    def journal(self) -> tuple[list[Record], list[int]]:
-        """Read the journal: its records, and the numbers of its damaged lines.
+    def scalars(self) -> tuple[list[Sample], int]:
+        """Read the scalars of the journal, and how many of its lines are damaged.
 
         Raises:
             RunError: There is none.
         """
-        return read(self.path / JOURNAL_FILE)
+        return read_scalars(self.path / JOURNAL_FILE)
 
     def predictions(self) -> Predictions:
         """Read what the run answered for each test image.
@@ -130,6 +134,7 @@ def _load(folder: Path) -> Run:
         group=manifest["group"],
         seed=manifest["seed"],
         results=manifest["results"],
+        origin={key: value for key, value in manifest.items() if key in _ORIGIN},
     )
 
 

@@ -7,12 +7,18 @@ high, loss and time are better low; of everything else it is only said which is 
 from __future__ import annotations
 
 _SHARES = ("sparsity", "saturation", "dead_units", "gradient_window")
+_PART = "test/"
 _WORDS = {1: ("better", "worse"), -1: ("worse", "better"), 0: ("higher", "lower")}
 
 
 def is_share(tag: str) -> bool:
-    """Tell whether a tag holds a fraction in [0, 1]."""
-    return tag.endswith("/accuracy") or tag.startswith(_SHARES) or tag.endswith("_share")
+    """Tell whether a tag holds a fraction in [0, 1], on whichever part of the data.
+
+    >>> is_share("test/saturation/conv1"), is_share("test/loss")
+    (True, False)
+    """
+    quantity = tag.removeprefix(_PART)
+    return tag.endswith(("/accuracy", "_share")) or quantity.startswith(_SHARES)
 
 
 def direction(tag: str) -> int:
@@ -51,6 +57,16 @@ def number(tag: str, value: float) -> str:
         return f"{value:.3g}"
     points = 100 * value
     return f"{points:.2f}" if abs(points) >= 0.01 or points == 0 else f"{points:.2g}"
+
+
+def title(tag: str) -> str:
+    """Name a quantity with the unit its numbers are shown in.
+
+    >>> title("test/accuracy"), title("val/loss")
+    ('test accuracy %', 'val loss')
+    """
+    name = tag.replace("/", " ").replace("_", " ")
+    return f"{name} %" if is_share(tag) else name
 
 
 def amount(tag: str, value: float) -> str:

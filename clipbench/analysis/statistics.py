@@ -58,6 +58,22 @@ def estimate(values: Sequence[float], *, confidence: float = 0.95) -> Estimate:
     return Estimate(n, mean, sd, mean - reach, mean + reach)
 
 
+def share(marked: int, n: int, *, confidence: float = 0.95) -> Estimate:
+    """Give the share of seeds with some fate, with its exact interval (Clopper and Pearson, 1934).
+
+    Args:
+        marked: How many of them.
+        n: How many in all; of none nothing can be said.
+        confidence: Least coverage of the interval, in (0, 1).
+    """
+    if n == 0:
+        return Estimate(n, math.nan, math.nan, math.nan, math.nan)
+    tail = (1 - confidence) / 2
+    low = float(special.betaincinv(marked, n - marked + 1, tail)) if marked > 0 else 0.0
+    high = float(special.betaincinv(marked + 1, n - marked, 1 - tail)) if marked < n else 1.0
+    return Estimate(n, marked / n, math.nan, low, high)
+
+
 def deviation(values: Sequence[float]) -> float:
     """Give the standard deviation with n - 1, NaN below two values or of one that is not finite.
 

@@ -41,6 +41,12 @@ def test_a_typed_key_that_differs_is_shown_and_one_that_does_not_is_not():
     assert _names(runs) == ["relu, optim.lr=0.01", "pact, optim.lr=0.01", "pact, optim.lr=0.1"]
 
 
+def test_a_key_is_shown_only_where_it_was_typed():
+    typed = made("pact", overrides=["clip=pact", "optim.lr=0.1"], optim=_optim(0.1))
+    runs = [made("relu"), made("pact"), typed]
+    assert _names(runs) == ["relu", "pact", "pact, optim.lr=0.1"]
+
+
 def test_a_key_that_another_choice_lacks_is_left_out_of_its_label():
     runs = [made("relu")]
     for init in (3.0, 6.0):

@@ -111,12 +111,12 @@ def test_the_journal_is_read_only_when_asked(tmp_path):
     _store(tmp_path)
     (run,) = load_runs([tmp_path])
     with pytest.raises(RunError):
-        run.journal()
+        run.scalars()
     with Journal(tmp_path / JOURNAL_FILE) as journal:
         journal.write(step=1, epoch=0, scalars={"val/loss": 2.0})
-    records, damaged = run.journal()
-    assert [record["scalars"] for record in records] == [{"val/loss": 2.0}]
-    assert damaged == []
+    samples, damaged = run.scalars()
+    assert [sample.scalars for sample in samples] == [{"val/loss": 2.0}]
+    assert damaged == 0
 
 
 @pytest.mark.parametrize(
