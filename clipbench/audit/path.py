@@ -26,16 +26,19 @@ class Stretch:
     middle: Tensor
     half: float
 
+    def at(self, losses: Losses, share: float) -> Tensor:
+        """Give the place at a share of the half path from the middle, from -1 to 1."""
+        return self.middle + share * self.half * losses.direction
+
     def change(self, losses: Losses) -> Tensor:
         """Give by how much each loss changes along the path."""
-        above = self.middle + self.half * losses.direction
-        return losses.values(above) - losses.values(self.middle - self.half * losses.direction)
+        return losses.values(self.at(losses, 1)) - losses.values(self.at(losses, -1))
 
     def promises(self, losses: Losses, points: int) -> tuple[Tensor, Tensor]:
         """Integrate autograd's slope, and that by central differences, over the path."""
         promised = local = torch.zeros(len(losses.weights), dtype=self.middle.dtype)
-        for share in (2 * torch.arange(points) + 1) / points - 1:
-            point = self.middle + share * self.half * losses.direction
+        for share in ((2 * torch.arange(points) + 1) / points - 1).tolist():
+            point = self.at(losses, share)
             slope = losses.slopes(point)
             promised = promised + 2 * self.half / points * (0.0 if slope is None else slope)
             local = local + 2 * self.half / points * losses.differences(point)

@@ -51,6 +51,16 @@ def test_a_broken_module_is_convicted_with_the_right_reason(kind, verdict, reaso
     assert finding.remedy
 
 
+@pytest.mark.parametrize("log_upper", [-1.0, 0.0, 0.3])
+def test_a_missing_chain_factor_is_convicted_where_it_happens_to_be_one_too(log_upper):
+    # exp has slope one at zero: a threshold of one, where many start, hides the mistake there.
+    report = audit_gradients(partial(broken.MissingChainFactor, log_upper))
+    assert report.verdict == "WRONG"
+    (finding,) = report.findings
+    assert re.search(r"its gradient is \S+ times the derivative", finding.reason)
+    assert "is 1 times" not in finding.reason
+
+
 @pytest.mark.parametrize(("kind", "verdict"), ACQUITTED)
 def test_a_module_with_a_right_gradient_is_acquitted_whatever_its_other_habits(kind, verdict):
     report = audit_module(kind)
