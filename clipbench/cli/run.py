@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import io
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 
-from clipbench.cli.assemble import Assembly, assemble, ordered, shape_of
+from clipbench.cli.assemble import assemble, ordered, shape_of
+from clipbench.cli.conclusion import conclude
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
+from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
-from clipbench.probes.observe import observe
-from clipbench.probes.output_quantiles import OutputQuantiles
-from clipbench.probes.thresholds import threshold_scalars
-from clipbench.records import png
-from clipbench.records.durable import write_bytes
 from clipbench.records.recorder import Recorder
-from clipbench.records.run_dir import RUN_FILE, RunDirectory, read_run, refuse_other_config
+from clipbench.records.run_dir import (
+    RUN_FILE,
+    RunDirectory,
+    Status,
+    read_run,
+    refuse_other_config,
+)
+from clipbench.records.view import end_session
 from clipbench.training.bounds import awaits_bounds, set_bounds
 from clipbench.training.checkpoint import save_checkpoint
-from clipbench.training.evaluate import evaluate
 from clipbench.training.finite import Diverged
-from clipbench.training.gradients import threshold_parameters
 from clipbench.training.loop import Interrupted, train
 from clipbench.training.state import TrainState
 
-SAMPLES = 64
 OF_AN_ATTEMPT = (
     "metrics.jsonl",
     "predictions.npz",
@@ -85,23 +87,36 @@ def run_seed(
         results = _train_and_test(config, data, path, stop=stop)
     except Interrupted:
         assert stop.code is not None
-        run.finish("interrupted", results={}, cause="stopped by a signal")
+        _finish(run, "interrupted", cause="stopped by a signal")
         print(f"Stopped; its state is in {path / 'checkpoints'}", file=sys.stderr)
         return stop.code
     except Diverged as error:
-        run.finish("diverged", results={}, cause=str(error))
+        _finish(run, "diverged", cause=str(error))
         hint = "Try a smaller optim.lr, or grad_clip=norm."
         print(f"clipbench: {error}\n  {path}\n  {hint}", file=sys.stderr)
         return DIVERGED
     except OutOfMemory as error:
-        run.finish("failed", results={}, cause=str(error))
+        _finish(run, "failed", cause=str(error))
         complain(error)
         return USAGE
     except BaseException as error:
-        run.finish("failed", results={}, cause=describe(error) or type(error).__name__)
+        _finish(run, "failed", cause=describe(error) or type(error).__name__)
         raise
-    run.finish("finished", results=results)
+    _finish(run, "finished", results=results)
     return DONE
+
+
+def _finish(
+    run: RunDirectory,
+    status: Status,
+    *,
+    results: Mapping[str, float] = MappingProxyType({}),
+    cause: str | None = None,
+) -> None:
+    """Write how the run ended, for readers and then for those who watch it in TensorBoard."""
+    run.finish(status, results=results, cause=cause)
+    with suppress(OSError):  # its event file may be what could not be written, which was said
+        end_session(run.path, status, time=time.time())
 
 
 def _train_and_test(
@@ -116,7 +131,7 @@ def _train_and_test(
     label = f"{data.name} seed {config['seed']}"
     watching = progress(epochs=trainer["epochs"], steps_per_epoch=steps, label=label)
     with Recorder(path) as recorder, watching as shown:
-        _record_samples(recorder, data)
+        record_samples(recorder, data)
         try:
             last = train(
                 parts.state,
@@ -139,37 +154,7 @@ def _train_and_test(
         if awaits_bounds(model):
             set_bounds(model, ordered(data, "train", config))
             _save(path, parts.state, recorder)  # in place of the one without bounds
-        test = _test(parts, recorder, path)
-    results = {**last, **test, **threshold_scalars(model)}
-    results["parameters"] = sum(parameter.numel() for parameter in model.parameters())
-    results["parameters/thresholds"] = sum(one.numel() for one in threshold_parameters(model))
-    results["seconds/total"] = perf_counter() - started
-    return results
-
-
-def _test(parts: Assembly, recorder: Recorder, path: Path) -> dict[str, float]:
-    """Evaluate on the test part, record it and keep labels and predictions.
-
-    What the probes see on it stands in the results alone, each tag with ``test/`` before it.
-    """
-    probes = [*parts.probes, OutputQuantiles()]
-    with observe(parts.state.model, probes):
-        result = evaluate(parts.state.model, parts.test_batches)
-    scalars = {"test/loss": result.loss, "test/accuracy": result.accuracy}
-    recorder.write(step=parts.state.step, epoch=parts.state.epoch, scalars=scalars)
-    recorder.sync()
-    buffer = io.BytesIO()
-    labels = parts.test_batches.split.labels.cpu().numpy()
-    np.savez_compressed(buffer, labels=labels, predictions=result.predictions.numpy())
-    write_bytes(path / "predictions.npz", buffer.getbuffer())
-    seen = [probe.compute() for probe in probes]
-    return scalars | {f"test/{tag}": value for tags in seen for tag, value in tags.items()}
-
-
-def _record_samples(recorder: Recorder, data: ImageData) -> None:
-    """Record some images, so that a viewer sees what the network is given."""
-    images = data.train.images[:SAMPLES].cpu().numpy()
-    recorder.image(step=0, tag="samples", pixels=png.enlarged(png.grid(images)))
+        return conclude(parts, data, recorder, path=path, last=last, started=started)
 
 
 def _save(path: Path, state: TrainState, recorder: Recorder) -> None:

@@ -11,7 +11,7 @@ from clipbench.probes.shares import Shares
 
 
 class Saturation(Probe):
-    """Measures ``saturation/<site>``; 0 for clips that cannot saturate."""
+    """Measures ``saturation/<site>``, 0 for clips that cannot saturate, and ``saturation/mean``."""
 
     def __init__(self) -> None:
         self.reset()
@@ -26,5 +26,8 @@ class Saturation(Probe):
         self._shares.add(f"saturation/{site}", marked=marked, seen=inputs.numel())
 
     def compute(self) -> dict[str, float]:
-        """Give the share of every site."""
-        return self._shares.shares()
+        """Give the share of every site and the mean of sites, in which each counts once."""
+        shares = self._shares.shares()
+        if len(shares) == 0:
+            return {}
+        return shares | {"saturation/mean": sum(shares.values()) / len(shares)}

@@ -55,14 +55,15 @@ NUMBERS = (
 # What else was typed: without it two rows could look alike.
 OTHERS = "other overrides"
 
+# All but the second are recorded once, at the end: a run that failed has no part in their means.
 METRICS = {
-    "test/accuracy": "of finished runs",
-    "val/accuracy": "last epoch",
-    "val/loss": "last epoch",
-    "sparsity/mean": "share of exact zeros, mean of sites, last epoch",
-    "saturation/mean": "share of inputs at or beyond a threshold, mean of sites, last epoch",
-    "threshold_movement/mean": "distance from start to end, mean of thresholds, of finished runs",
-    "seconds/total": "of finished runs",
+    "test/accuracy": "share of test images classified right",
+    "val/accuracy": "share of validation images classified right, so far; of failed runs too",
+    "test/loss": "cross-entropy on the test part",
+    "test/sparsity/mean": "share of exact zeros after the clips, mean of sites, test part",
+    "test/saturation/mean": "share of inputs at or beyond a threshold, mean of sites, test part",
+    "threshold_movement/mean": "distance of thresholds from start to end, mean of thresholds",
+    "seconds/total": "time of the run in seconds",
 }
 
 # Known from the folder's name or without a say in the result.

@@ -19,11 +19,13 @@ class Evaluation:
         loss: Mean cross-entropy over all images, in nats.
         accuracy: Share of images classified right, in [0, 1].
         predictions: Predicted class of each image, ``(N,)``, in the order of the data, on the CPU.
+        confidences: Probability the model gives to that class, ``(N,)``, in [0, 1], on the CPU.
     """
 
     loss: float
     accuracy: float
     predictions: Tensor
+    confidences: Tensor
 
 
 @torch.no_grad()
@@ -35,13 +37,14 @@ def evaluate(model: nn.Module, batches: OrderedBatches) -> Evaluation:
     """
     was_training = model.training
     model.eval()
-    losses, corrects, predictions, seen = [], [], [], 0
+    losses, corrects, predictions, confidences, seen = [], [], [], [], 0
     try:
         for images, labels in batches:
             logits = model(images)
             losses.append(cross_entropy(logits, labels).double() * len(labels))
             corrects.append(count_correct(logits, labels))
             predictions.append(logits.argmax(dim=1))
+            confidences.append(logits.float().softmax(dim=1).amax(dim=1))
             seen += len(labels)
     finally:
         model.train(was_training)
@@ -49,4 +52,5 @@ def evaluate(model: nn.Module, batches: OrderedBatches) -> Evaluation:
         raise ValueError("evaluate needs at least one image, got none")
     sums = torch.stack([torch.stack(losses).sum(), torch.stack(corrects).sum().double()])
     loss, correct = sums.tolist()  # the only host read of the pass
-    return Evaluation(loss / seen, correct / seen, torch.cat(predictions).cpu())
+    answers = torch.cat(predictions).cpu(), torch.cat(confidences).cpu()
+    return Evaluation(loss / seen, correct / seen, *answers)

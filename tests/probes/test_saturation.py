@@ -26,7 +26,8 @@ def test_streaming_equals_all_inputs_at_once(
         f"saturation/{site}": float(np.mean(np.abs(seen[site].inputs) >= value))
         for site, value in bound.items()
     }
-    assert probe.compute() == pytest.approx(expected | {"saturation/conv1": 0.0}, abs=1e-15)
+    mean = {"saturation/mean": sum(expected.values()) / 3}
+    assert probe.compute() == pytest.approx(expected | {"saturation/conv1": 0.0} | mean, abs=1e-15)
     assert 0 < expected["saturation/conv2"] < 1
 
 
@@ -34,4 +35,6 @@ def test_an_input_at_the_threshold_is_saturated() -> None:
     probe, x = Saturation(), torch.tensor([[-1.0, -0.5, 0.0, 1.0]])
     clip = LearnableClip(init=1.0)
     probe.update("a", clip, x, clip(x))
-    assert probe.compute() == {"saturation/a": 0.5}
+    assert probe.compute() == {"saturation/a": 0.5, "saturation/mean": 0.5}
+    probe.reset()
+    assert probe.compute() == {}

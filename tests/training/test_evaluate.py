@@ -22,6 +22,7 @@ def test_equals_one_pass_over_everything_at_once():
     expected = -logits.log_softmax(1)[torch.arange(len(labels)), labels].mean()
     assert result.loss == pytest.approx(expected.item(), rel=1e-6)
     assert torch.equal(result.predictions, logits.argmax(1))
+    assert torch.allclose(result.confidences.double(), logits.softmax(1).amax(1), rtol=1e-6)
     assert result.accuracy == (logits.argmax(1) == labels).double().mean().item()
 
 
