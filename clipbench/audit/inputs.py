@@ -1,8 +1,9 @@
 """The inputs an audit feeds a module, and the losses it forms from what comes out.
 
-Inputs are a quadrature of the standard normal, half of them spread so far that every threshold is
-within reach. Losses are means of ``w(x) f(x)`` with several smooth weights ``w``, so that a
-gradient that is right for one loss only by cancellation is wrong for another.
+Inputs are a quadrature of the standard normal, half of the samples spread so far that every
+threshold is within reach; in the others one input is, which makes it an outlier among them. Losses
+are means of ``w(x) f(x)`` with several smooth weights ``w``, so that a gradient that is right for
+one loss only by cancellation is wrong for another.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from clipbench.clips.base import Clip
 from clipbench.models.initialize import normal_nodes
 
-FEATURES = 4
+# Of n numbers none is further than sqrt(n) deviations from their mean: room for outliers.
+FEATURES = 64
 ELEMENTS = 2**14
 FREQUENCIES = (0.0, 0.4, 0.9, 1.7)
 # About the largest input where no threshold asks for more than a spread of five.
@@ -31,7 +33,10 @@ def audit_inputs(module: nn.Module) -> Tensor:
     nodes = normal_nodes(features)
     rows = max(ELEMENTS // features, 16)
     chosen = nodes[:: max(1, len(nodes) // rows)][:rows].clone()
-    chosen[1::2] *= reach(module)
+    spread = reach(module)
+    chosen[1::2] *= spread
+    narrow = torch.arange(0, len(chosen), 2)
+    chosen[narrow, narrow // 2 % features] *= spread
     if runs(module, chosen[:8]):
         return chosen
     maps = chosen.unflatten(0, (-1, 2, 2)).permute(0, 3, 1, 2).contiguous()

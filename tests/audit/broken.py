@@ -130,6 +130,7 @@ class ChannelsMixedUp(nn.Module):
 
     def __init__(self):
         super().__init__()
+        self.num_features = 4
         self.upper = nn.Parameter(torch.ones(4))
 
     def forward(self, x):
