@@ -14,6 +14,10 @@ from clipbench.clips.crelu import CReLU
 X = torch.randn(4096, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x - value["lower"] < value.get("magnitude", math.inf))
+
+
 def threshold_slope(clip, x, value, batch, at):
     over, magnitude = x - value["lower"], value.get("magnitude", math.inf)
     lower = {"lower": -1.0 if 0 < over < magnitude else 0.0}

@@ -15,6 +15,10 @@ from clipbench.clips.cst import CST
 X = torch.randn(4096, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < abs(x) - value["lower"] < value.get("magnitude", math.inf))
+
+
 def threshold_slope(clip, x, value, batch, at):
     over, magnitude = abs(x) - value["lower"], value.get("magnitude", math.inf)
     sign = math.copysign(1.0, x)

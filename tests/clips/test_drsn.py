@@ -111,6 +111,82 @@ def test_every_parameter_and_the_input_through_the_threshold_get_a_gradient():
     assert (x.grad[dropped] != 0).any()
 
 
+def affine_back(layer, name, values, slopes, into):
+    """Add the slopes of a layer's numbers to ``into`` and return those of its inputs."""
+    for c, slope in enumerate(slopes):
+        into[f"{name}.bias"][c] += slope
+        for j, value in enumerate(values):
+            into[f"{name}.weight"][c][j] += slope * value
+    rows = layer.weight.tolist()
+    return [
+        sum(slope * row[j] for slope, row in zip(slopes, rows, strict=True))
+        for j in range(len(values))
+    ]
+
+
+def backward_by_hand(clip, sample, g, into):
+    """Follow the chain rule through one sample ``(C, P)``; return the slope of each input.
+
+    With a single position a channel, the mean behind every threshold is that of the sample.
+    """
+    rows, gs, norm = sample.tolist(), g.tolist(), clip.norm
+    sizes, channels = [mean(row) for row in rows], range(len(rows))
+    spatial = len(rows[0]) > 1
+    z = affine(clip.squeeze, sizes)
+    wide = [math.sqrt(v + norm.eps) for v in norm.running_var.tolist()]
+    unit = [(z[c] - norm.running_mean[c].item()) / wide[c] for c in channels]
+    before = [unit[c] * norm.weight[c].item() + norm.bias[c].item() for c in channels]
+    hidden = [max(h, 0.0) for h in before]
+    s = scales(clip, sizes)
+    means = sizes if spatial else [mean(sizes)] * len(sizes)
+    passes = [[abs(x) > s[c] * means[c] for x in rows[c]] for c in channels]
+    to_t = [
+        -sum(
+            d * math.copysign(1, x) for d, x, p in zip(gs[c], rows[c], passes[c], strict=True) if p
+        )
+        for c in channels
+    ]
+    to_e = [to_t[c] * means[c] * s[c] * (1 - s[c]) for c in channels]
+    to_hidden = affine_back(clip.excite, "excite", hidden, to_e, into)
+    to_before = [to_hidden[c] if before[c] > 0 else 0.0 for c in channels]
+    for c in channels:
+        into["norm.weight"][c] += to_before[c] * unit[c]
+        into["norm.bias"][c] += to_before[c]
+    to_z = [to_before[c] * norm.weight[c].item() / wide[c] for c in channels]
+    to_size = affine_back(clip.squeeze, "squeeze", sizes, to_z, into)
+    to_mean = [to_t[c] * s[c] for c in channels]
+    share = to_mean if spatial else [sum(to_mean) / len(to_mean)] * len(to_mean)
+    return [
+        [
+            (gs[c][i] if passes[c][i] else 0.0)
+            + (to_size[c] + share[c]) * ((x > 0) - (x < 0)) / len(rows[c])
+            for i, x in enumerate(rows[c])
+        ]
+        for c in channels
+    ]
+
+
+@pytest.mark.parametrize("x", [IMAGES, ROWS], ids=["images", "rows"])
+def test_every_gradient_is_the_chain_rule_followed_by_hand(x):
+    clip, x = made().double(), x.double()
+    clip.norm.bias.data[0] = -9.0  # this unit of the small network is shut
+    x[0] = 0.0  # every input of this sample is at its threshold
+    g = torch.randn(x.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    (clip(x.requires_grad_()) * g).sum().backward()
+    into = {name: torch.zeros_like(p).tolist() for name, p in clip.named_parameters()}
+    pairs = zip(x.detach(), g, strict=True)
+    to_x = [
+        backward_by_hand(clip, a.reshape(CHANNELS, -1), b.reshape(CHANNELS, -1), into)
+        for a, b in pairs
+    ]
+    found = {name: p.grad for name, p in clip.named_parameters()} | {"x": x.grad}
+    expected = into | {"x": torch.tensor(to_x, dtype=torch.float64).view(x.shape)}
+    for name, gradient in found.items():
+        assert (gradient != 0).any()
+        by_hand = torch.as_tensor(expected[name], dtype=torch.float64)
+        torch.testing.assert_close(gradient, by_hand, rtol=1e-12, atol=1e-14)
+
+
 def test_it_has_as_many_parameters_as_it_says_and_they_decay():
     for channels in (1, 7):
         count = sum(p.numel() for p in DRSN(num_features=channels).parameters())

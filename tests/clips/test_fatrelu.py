@@ -13,6 +13,10 @@ from clipbench.clips.fatrelu import FATReLU
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(x >= value["lower"])
+
+
 def is_saturated(clip, x, value, batch, at):
     return x < value["lower"]
 

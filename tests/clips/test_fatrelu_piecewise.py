@@ -13,6 +13,11 @@ from clipbench.clips.fatrelu_piecewise import PiecewiseFATReLU
 X = torch.randn(512, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    t, c = value["lower"], clip.compression
+    return 1.0 if x >= t else c if x > t - t / c else 0.0
+
+
 def threshold_slope(clip, x, value, batch, at):
     t, c = value["lower"], clip.compression
     return {"lower": 1 - c if t - t / c < x < t else 0.0}

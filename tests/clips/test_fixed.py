@@ -12,6 +12,10 @@ from clipbench.clips.fixed import FixedClamp
 BOUNDS = [(-1.0, 1.0), (0.0, 6.0), (None, 2.0), (-0.5, None), (-3, 4)]
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(clip.min < x < clip.max)
+
+
 def is_saturated(clip, x, value, batch, at):
     return x <= clip.min or x >= clip.max
 

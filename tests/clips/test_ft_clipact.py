@@ -12,6 +12,10 @@ from clipbench.clips.ft_clipact import FTClipAct
 X = torch.tensor([[-1.0, 0.0, 1.0, 1.5, 2.0, 1e30]])
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x <= value["upper"])
+
+
 def is_saturated(clip, x, value, batch, at):
     return x >= value["upper"]
 

@@ -8,6 +8,10 @@ from torch.nn import functional as F
 from clipbench.clips.hardtanh import Hardtanh
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(-1 < x < 1)
+
+
 def is_saturated(clip, x, value, batch, at):
     return abs(x) >= 1
 

@@ -17,6 +17,10 @@ def width_of(clip, batch):
     return clip.bandwidth.start * (pstdev(batch.flatten().tolist()) if clip.relative else 1)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(x > value["lower"])
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"lower": value["lower"] * active_slope(clip, x, value, batch, at)["lower"]}
 

@@ -10,6 +10,10 @@ import torch
 from clipbench.clips.leaky_relu import LeakyReLU
 
 
+def input_slope(clip, x, value, batch, at):
+    return 1.0 if x > 0 else clip.negative_slope
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.01, 0.3])
 def test_what_is_negative_is_scaled(slope):
     x = torch.tensor([[-2.0, 3.0]], dtype=torch.float64, requires_grad=True)

@@ -13,6 +13,10 @@ POSITIVITIES = ["project", "abs", "softplus", "exp", "square"]
 FINITE = st.floats(-1e4, 1e4, width=32)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(abs(x) < value["upper"])
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"upper": float(x >= value["upper"]) - float(x <= -value["upper"])}
 

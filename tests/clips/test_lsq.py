@@ -12,6 +12,10 @@ from clipbench.clips.lsq import LSQ
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x < value["scale"] * clip.levels)
+
+
 def threshold_slope(clip, x, value, batch, at):
     u = x / value["scale"]
     if u <= 0:

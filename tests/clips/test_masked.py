@@ -41,6 +41,10 @@ def is_masked(clip, x, at):
     return {"positive": x > 0, "negative": x < 0}[clip.mask]
 
 
+def input_slope(clip, x, value, batch, at):
+    return 0.0 if is_saturated(clip, x, value, batch, at) else 1.0
+
+
 def threshold_slope(clip, x, value, batch, at):
     slope = float(x >= value["upper"]) - float(x <= -value["upper"])
     return {"upper": slope if is_masked(clip, x, at) else 0.0}

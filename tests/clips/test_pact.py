@@ -11,6 +11,10 @@ from clipbench.clips.pact import PACT
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x < value["upper"])
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"upper": float(x >= value["upper"])}
 

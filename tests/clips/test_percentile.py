@@ -10,6 +10,10 @@ from clipbench.clips.percentile import PercentileClip
 X = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x < value["upper"])
+
+
 def is_saturated(clip, x, value, batch, at):
     return x >= value["upper"]
 

@@ -8,6 +8,10 @@ import torch
 from clipbench.clips.prelu import PReLU
 
 
+def input_slope(clip, x, value, batch, at):
+    return 1.0 if x > 0 else value["slope"]
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"slope": x if x < 0 else 0.0}
 

@@ -10,6 +10,10 @@ from clipbench.clips.published_mask import PublishedMask
 X = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(x > 0 and value["upper"] > 0)
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"upper": 0.0}
 

@@ -10,6 +10,10 @@ from clipbench.clips.published_sigmoid import PublishedSigmoid
 X = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(value["lower"] > 0)
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"lower": 0.0}
 

@@ -12,6 +12,10 @@ from clipbench.clips.qcfs import QCFS
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < math.floor(x * clip.steps / value["upper"] + 0.5) < clip.steps)
+
+
 def threshold_slope(clip, x, value, batch, at):
     upper = value["upper"]
     z = math.floor(x * clip.steps / upper + 0.5) / clip.steps

@@ -10,6 +10,11 @@ from clipbench.clips.qil import QIL
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 
 
+def input_slope(clip, x, value, batch, at):
+    inside = abs(x - value["center"]) < value["half_width"]
+    return 1 / (2 * value["half_width"]) if inside else 0.0
+
+
 def threshold_slope(clip, x, value, batch, at):
     center, half = value["center"], value["half_width"]
     if not center - half < x < center + half:

@@ -7,6 +7,10 @@ import torch
 from clipbench.clips.relu import ReLU
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(x > 0)
+
+
 def test_positive_inputs_pass_and_zero_counts_as_below():
     x = torch.tensor([[-2.0, -0.0, 0.0, 3.0]], requires_grad=True)
     y = ReLU()(x)

@@ -8,6 +8,10 @@ from torch.nn import functional as F
 from clipbench.clips.relu6 import ReLU6
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 < x < 6)
+
+
 def is_saturated(clip, x, value, batch, at):
     return x >= 6
 

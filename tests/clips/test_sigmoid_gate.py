@@ -30,27 +30,17 @@ def is_saturated(clip, x, value, batch, at):
     return x <= value["lower"]
 
 
-def input_slope(clip, x, value):
+def input_slope(clip, x, value, batch, at):
     s = logistic((x - value["lower"]) / clip.temperature.now.item())
     return s + x * s * (1 - s) / clip.temperature.now.item()
-
-
-@pytest.mark.parametrize("init", [-0.5, 0.0, 0.1])
-@pytest.mark.parametrize("gate", [SigmoidGate, StraightThroughGate])
-def test_both_give_the_input_the_gradient_of_the_soft_gate(gate, init):
-    clip, x = gate(init=init).double(), X.clone().requires_grad_()
-    clip(x).sum().backward()
-    value = {"lower": clip.lower.raw.item()}
-    expected = [input_slope(clip, element, value) for element in X.flatten().tolist()]
-    assert x.grad.flatten().tolist() == pytest.approx(expected)
 
 
 def test_the_soft_gate_equals_its_formula_at_any_temperature():
     for temperature in (0.01, 0.1, 2.0):
         clip = SigmoidGate(init=0.2, temperature=temperature).double()
-        threshold = clip.lower.raw.item()
-        expected = [x * logistic((x - threshold) / temperature) for x in X.flatten().tolist()]
-        assert clip(X).flatten().tolist() == pytest.approx(expected)
+        threshold, width = clip.lower.raw.item(), clip.temperature.now.item()
+        expected = [x * logistic((x - threshold) / width) for x in X.flatten().tolist()]
+        assert clip(X).flatten().tolist() == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

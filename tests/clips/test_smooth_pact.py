@@ -20,6 +20,11 @@ def softplus(z):
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
+def input_slope(clip, x, value, batch, at):
+    width = clip.temperature.start
+    return logistic(x / width) - logistic((x - value["upper"]) / width)
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"upper": logistic((x - value["upper"]) / clip.temperature.start)}
 
@@ -29,15 +34,11 @@ def is_saturated(clip, x, value, batch, at):
 
 
 @pytest.mark.parametrize("width", [0.0625, 0.25, 2.0])
-def test_value_and_input_gradient_equal_the_formula(width):
-    x = X.clone().requires_grad_()
-    y = SmoothPACT(init=2.0, temperature=width).double()(x)
-    y.sum().backward()
+def test_it_equals_the_formula(width):
+    y = SmoothPACT(init=2.0, temperature=width).double()(X)
     values = X.flatten().tolist()
     expected = [width * (softplus(v / width) - softplus((v - 2) / width)) for v in values]
     assert y.flatten().tolist() == pytest.approx(expected, rel=1e-12, abs=1e-14)
-    slopes = [logistic(v / width) - logistic((v - 2) / width) for v in values]
-    assert x.grad.flatten().tolist() == pytest.approx(slopes, rel=1e-12, abs=1e-14)
 
 
 def test_it_approaches_the_hard_clip_as_it_cools():

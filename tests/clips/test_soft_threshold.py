@@ -13,6 +13,10 @@ from clipbench.clips.soft_threshold import SoftThreshold
 X = 2 * torch.randn(512, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(abs(x) > value["lower"])
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"lower": -math.copysign(1.0, x) if abs(x) > value["lower"] else 0.0}
 

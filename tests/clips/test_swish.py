@@ -17,21 +17,21 @@ def logistic(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
+def input_slope(clip, x, value, batch, at):
+    s = logistic(value["beta"] * x)
+    return s + value["beta"] * x * s * (1 - s)
+
+
 def threshold_slope(clip, x, value, batch, at):
     s = logistic(value["beta"] * x)
     return {"beta": x * x * s * (1 - s)}
 
 
 @pytest.mark.parametrize("beta", [-2.0, 0.0, 1.0, 3.0])
-def test_value_and_input_gradient_equal_the_formula(beta):
-    x = X.clone().requires_grad_()
-    y = Swish(init=beta).double()(x)
-    y.sum().backward()
-    gates = [logistic(beta * v) for v in X.flatten().tolist()]
-    pairs = list(zip(X.flatten().tolist(), gates, strict=True))
-    assert y.flatten().tolist() == pytest.approx([v * s for v, s in pairs])
-    expected = [s + beta * v * s * (1 - s) for v, s in pairs]
-    assert x.grad.flatten().tolist() == pytest.approx(expected)
+def test_it_equals_the_formula(beta):
+    y = Swish(init=beta).double()(X)
+    expected = [v * logistic(beta * v) for v in X.flatten().tolist()]
+    assert y.flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
 
 def test_it_is_silu_half_the_input_or_nearly_relu():

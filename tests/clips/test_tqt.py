@@ -20,6 +20,10 @@ def bits_of(clip):
     return int(math.log2(clip.levels + 1))
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(0 <= round(x / step_of(value["upper"], bits_of(clip))) <= clip.levels)
+
+
 def threshold_slope(clip, x, value, batch, at):
     step = step_of(value["upper"], bits_of(clip))
     index = round(x / step)

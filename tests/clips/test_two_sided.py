@@ -11,6 +11,10 @@ from clipbench.clips.two_sided import TwoSidedClip
 X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+def input_slope(clip, x, value, batch, at):
+    return float(value["lower"] < x < value["upper"])
+
+
 def threshold_slope(clip, x, value, batch, at):
     return {"lower": float(x <= value["lower"]), "upper": float(x >= value["upper"])}
 
