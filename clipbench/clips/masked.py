@@ -8,6 +8,7 @@ learns: there the mask only decides what is filled, here it says where a clip ac
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
@@ -87,7 +88,7 @@ class MaskedClip(LearnableClip):
 
     def extra_repr(self) -> str:
         """Name the settings in ``repr``."""
-        return f"mask={self.mask}"
+        return f"mask={self.mask if isinstance(self.mask, str) else _name(self.mask)}"
 
     def _masked(self, x: Tensor) -> Tensor:
         if self.mask == "positive":
@@ -104,12 +105,16 @@ class MaskedClip(LearnableClip):
 def _asked(predicate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     answer = predicate(x)
     if not isinstance(answer, Tensor) or answer.dtype != torch.bool or answer.shape != x.shape:
-        name = getattr(predicate, "__qualname__", repr(predicate))
         raise TypeError(
-            f"MaskedClip needs mask {name} to return a bool tensor of shape {tuple(x.shape)}, "
-            f"got {_kind(answer)}."
+            f"MaskedClip needs mask {_name(predicate)} to return a bool tensor of shape "
+            f"{tuple(x.shape)}, got {_kind(answer)}."
         )
     return answer
+
+
+def _name(predicate: Callable[[Tensor], Tensor]) -> str:
+    function = predicate.func if isinstance(predicate, partial) else predicate
+    return getattr(function, "__qualname__", repr(function))
 
 
 def _kind(answer: object) -> str:

@@ -59,6 +59,7 @@ def deferred(node: Mapping[str, Any], *, trust: Sequence[str] = ()) -> Callable[
         own = {key: _value(value, trust) for key, value in node.items() if key[:1] != "_"}
         return target(*args, **own, **supplied)
 
+    make.__name__ = make.__qualname__ = node["_target_"]  # what an error or a repr calls it
     return make
 
 

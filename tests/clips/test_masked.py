@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -167,7 +168,7 @@ def as_number(x):
     [(as_floats, "torch.float32"), (as_one_row, r"shape \(4, 3, 3\)"), (as_number, "got float")],
 )
 def test_a_function_that_answers_anything_but_a_mask_is_named(predicate, got):
-    with pytest.raises(
-        TypeError, match=f"mask {predicate.__name__} to return a bool tensor.*{got}"
-    ):
-        MaskedClip(mask=predicate)(X)
+    for mask in (predicate, partial(predicate)):
+        with pytest.raises(TypeError, match=f"mask {predicate.__name__} to return a bool .*{got}"):
+            MaskedClip(mask=mask)(X)
+        assert f"mask={predicate.__name__}" in repr(MaskedClip(mask=mask))

@@ -22,6 +22,10 @@ def test_a_partial_node_becomes_the_callable():
     assert made(purpose="order") == resolve(f"{SEEDING}.derive")(3, "order")
 
 
+def test_what_is_left_uncalled_is_known_by_the_name_of_its_target():
+    assert deferred({"_target_": f"{SEEDING}.derive"}).__qualname__ == f"{SEEDING}.derive"
+
+
 def test_each_call_builds_nested_nodes_anew(tmp_path, monkeypatch):
     (tmp_path / "mypkg_nested.py").write_text(
         "class Part:\n    pass\n\nclass Whole:\n    def __init__(self, *, part):\n"
