@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from clipbench.cli.errors import ConfigError
+from clipbench.clips.base import Clip
 from clipbench.data.batches import OrderedBatches, ShuffledBatches
 from clipbench.data.images import ImageData
 from clipbench.grad_clips.base import GradClip, State
@@ -185,19 +186,26 @@ def trial_faults(config: Config) -> list[str]:
     """
     trust = config["trust"]
     weight = torch.nn.Parameter(torch.zeros(2, 2))
-    dummies: dict[str, dict[str, Any]] = {
-        "clip": {"num_features": 1024},
-        "grad_clip": {},
-        "regularizer": {},
-        "optim": {"params": [{"params": [weight], "role": "weights", "decay": "weights"}]},
-        "schedule": {"total_steps": 100},
+    trials: dict[str, tuple[type, dict[str, Any]]] = {
+        # A module that is no Clip would train, and its site would not be measured.
+        "clip": (Clip, {"num_features": 1024}),
+        "grad_clip": (GradClip, {}),
+        "regularizer": (object, {}),
+        "optim": (
+            torch.optim.Optimizer,
+            {"params": [{"params": [weight], "role": "weights", "decay": "weights"}]},
+        ),
+        "schedule": (object, {"total_steps": 100}),
     }
     faults = []
-    for group, supplied in dummies.items():
+    for group, (kind, supplied) in trials.items():
         try:
-            build(config[group], trust=trust, **supplied)
+            part = build(config[group], trust=trust, **supplied)
         except (ValueError, TypeError) as error:
             faults.append(f"{group}: {error}")
+            continue
+        if not isinstance(part, kind):
+            faults.append(f"{group}: '{config[group]['_target_']}' is not a {kind.__name__}")
     return faults or _idle_regularizer(config)
 
 

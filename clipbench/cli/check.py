@@ -49,10 +49,12 @@ def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[s
     groups = [*ROOMS, *SETTINGS]
     own = {key: value for key, value in config.items() if key not in groups}
     faults = _faults_of_keys("", own, _parameters(Root), extra_words=groups)
+    faults += _faults_of_absence("", own, _parameters(Root))
     faults += [f"the group '{group}' is missing" for group in groups if group not in config]
     for group, settings in SETTINGS.items():
-        node = config.get(group) or {}
-        faults += _faults_of_keys(f"{group}.", node, _parameters(settings))
+        node, parameters = config.get(group) or {}, _parameters(settings)
+        faults += _faults_of_keys(f"{group}.", node, parameters)
+        faults += _faults_of_absence(f"{group}.", node, parameters)
     for group, room in ROOMS.items():
         node = config.get(group)
         if group == "probe":
@@ -79,12 +81,19 @@ def _faults_of_node(
     room: str,
     trust: Sequence[str],
     supplied: Iterable[str] = (),
+    may_defer: bool = False,
 ) -> list[str]:
     where = prefix.rstrip(".")
     named = f"{prefix}_target_" if prefix else "target"
     if not isinstance(node, Mapping) or "_target_" not in node:
         return [f"{where}: expected a choice with a _target_, got {node!r}"]
-    target = node["_target_"]
+    target, deferred = node["_target_"], node.get("_partial_", False)
+    if not isinstance(target, str):
+        return [f"{named}: should be a dotted path, got {target!r}"]
+    if not isinstance(deferred, bool):
+        return [f"{prefix}_partial_: should be true or false, got {deferred!r}"]
+    if deferred and not may_defer:
+        return [f"{prefix}_partial_: only an argument that is a function can be left uncalled"]
     if not _in_room(target, room):
         return [f"{named}: '{target}' is not in clipbench.{room}"]
     try:
@@ -99,8 +108,9 @@ def _faults_of_node(
     ]
     keys = {key: value for key, value in keys.items() if key not in supplied}
     own = {name: parameter for name, parameter in parameters.items() if name not in supplied}
-    complete = not node.get("_partial_")
-    return faults + _faults_of_keys(prefix, keys, own, room=room, trust=trust, complete=complete)
+    faults += _faults_of_keys(prefix, keys, own, room=room, trust=trust)
+    hint = ", or left to the caller by _partial_: true" if may_defer else ""
+    return faults if deferred else [*faults, *_faults_of_absence(prefix, keys, own, hint=hint)]
 
 
 def _faults_of_keys(
@@ -111,7 +121,6 @@ def _faults_of_keys(
     room: str = "",
     trust: Sequence[str] = (),
     extra_words: Iterable[str] = (),
-    complete: bool = True,
 ) -> list[str]:
     faults = []
     for key, value in keys.items():
@@ -119,14 +128,27 @@ def _faults_of_keys(
             hint = nearest(key, [*parameters, *extra_words])
             faults.append(f"{prefix}{key}: no such key; {hint}")
         elif isinstance(value, Mapping) and "_target_" in value:
-            faults += _faults_of_node(f"{prefix}{key}.", value, room=room, trust=trust)
+            where, may_defer = f"{prefix}{key}.", _takes_function(parameters[key].annotation)
+            faults += _faults_of_node(where, value, room=room, trust=trust, may_defer=may_defer)
         else:
             problem = _misfit(value, parameters[key].annotation)
             faults += [f"{prefix}{key}: {problem}"] if problem else []
-    required = (name for name, p in parameters.items() if p.default is inspect.Parameter.empty)
-    if complete:
-        faults += [f"{prefix}{name}: must be given" for name in required if name not in keys]
     return faults
+
+
+def _faults_of_absence(
+    prefix: str,
+    keys: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    *,
+    hint: str = "",
+) -> list[str]:
+    required = (name for name, p in parameters.items() if p.default is inspect.Parameter.empty)
+    return [f"{prefix}{name}: must be given{hint}" for name in required if name not in keys]
+
+
+def _takes_function(annotation: Any) -> bool:  # noqa: ANN401
+    return _misfit(_takes_function, annotation) is None
 
 
 def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -134,7 +156,10 @@ def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     # A dataclass inherits fields from other modules, whose names its constructor does not know.
     fields = inspect.isclass(target) and is_dataclass(target)
     function = target.__init__ if inspect.isclass(target) and not fields else target
-    hints = get_type_hints(function, include_extras=True)
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError:  # a stranger's annotation that only a type checker can read
+        hints = {}
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {
         name: parameter.replace(annotation=hints.get(name, Any))

@@ -24,7 +24,10 @@ CARD = BuiltIn(
 
 
 def load(
-    *, val_size: Annotated[int, Ge(1)], split_seed: int = 0, augment: Augment | None = None
+    *,
+    val_size: Annotated[int, Ge(1)],
+    split_seed: Annotated[int, Ge(0)] = 0,
+    augment: Augment | None = None,
 ) -> ImageData:
     """Return the digits, pixels from 0 to 16; for the arguments see `assemble`."""
     from sklearn.datasets import load_digits  # takes over a second to import

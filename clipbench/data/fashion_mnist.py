@@ -55,7 +55,7 @@ def load(
     *,
     root: str | None = None,
     val_size: Annotated[int, Ge(1)],
-    split_seed: int = 0,
+    split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
     offline: bool = False,
 ) -> ImageData:

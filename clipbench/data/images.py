@@ -161,7 +161,9 @@ def split_validation(split: Split, *, val_size: int, split_seed: int) -> tuple[S
         raise ValueError(
             f"data.val_size must leave an image to train on, got {val_size} of {len(split)}"
         )
-    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(split_seed))
+    # torch takes 63 bits; for seeds that a person types this changes nothing.
+    generator = torch.Generator().manual_seed(split_seed % 2**63)
+    order = torch.randperm(len(split), generator=generator)
     held_out = torch.zeros(len(split), dtype=torch.bool)
     held_out[order[:val_size]] = True
     return _select(split, ~held_out), _select(split, held_out)

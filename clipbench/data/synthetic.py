@@ -29,7 +29,7 @@ def load(
     num_classes: Annotated[int, Ge(2), Le(256)],
     noise: Annotated[float, Ge(0)] = 64.0,
     val_size: Annotated[int, Ge(1)],
-    split_seed: int = 0,
+    split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
 ) -> ImageData:
     """Return images ``pattern[label] + noise``, clipped to a byte; a fifth is the test part.

@@ -7,6 +7,7 @@ threshold nothing but decay pulls down.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypedDict
 
 from torch import nn
@@ -40,7 +41,16 @@ def with_rates(
         weight_decay: Of the groups that decay as the weights do.
         threshold_lr_scale: Rate of the thresholds as a multiple of lr.
         threshold_weight_decay: Of every threshold; None leaves each to its clip's own policy.
+
+    Raises:
+        ValueError: One of them is infinite.
     """
+    _refuse_infinite(
+        lr=lr,
+        weight_decay=weight_decay,
+        threshold_lr_scale=threshold_lr_scale,
+        threshold_weight_decay=threshold_weight_decay or 0.0,
+    )
     rated: list[dict[str, object]] = []
     for group in groups:
         is_threshold = group["role"] == "thresholds"
@@ -58,3 +68,9 @@ def with_rates(
             }
         )
     return rated
+
+
+def _refuse_infinite(**numbers: float) -> None:
+    infinite = [f"{name}={number}" for name, number in numbers.items() if not math.isfinite(number)]
+    if infinite:
+        raise ValueError(f"rates and decays must be finite, got {', '.join(infinite)}.")

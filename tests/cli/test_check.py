@@ -42,6 +42,15 @@ WRONG = [
     ("clip._target_=clipbench.records.durable.write_bytes", "not in clipbench.clips"),
     ("clip={_target_: mypkg.Clip}", "no option"),
     ("clip._target_=mypkg.Clip", "trust=[mypkg]"),
+    ("clip._target_=3", "clip._target_: should be a dotted path, got 3"),
+    ("clip._partial_=true", "clip._partial_: only an argument that is a function"),
+    ("data._partial_=true", "data._partial_: only an argument that is a function"),
+    ("data.augment._partial_=true", "data.augment._partial_: only an argument"),
+    ("~trainer.epochs", "trainer.epochs: must be given"),
+    ("~seed", "seed: must be given"),
+    ("optim.lr=inf", "optim: rates and decays must be finite, got lr=inf"),
+    ("optim.weight_decay=inf", "got weight_decay=inf"),
+    ("data.split_seed=-1", "greater than or equal to 0"),
     ("probe.sparsity.epsilom=1", "did you mean 'epsilon'"),
     ("grad_clip.max_norm=1", "grad_clip.max_norm"),
     ("hydra.job.chdir=true", "hydra.job.chdir"),
@@ -137,6 +146,52 @@ def test_a_regularizer_that_can_act_passes():
     for clip, regularizer in (("learnable", "threshold_l2"), ("sigmoid_gate_st", "l0_ste")):
         typed = [f"clip={clip}", f"regularizer={regularizer}", "regularizer.full=0.5"]
         assert len(compose(typed).jobs) == 1
+
+
+MASK = "clip.mask={{_target_: clipbench.clips.masks.{}}}"
+
+
+@pytest.mark.parametrize(
+    ("mask", "named"),
+    [
+        ("positive", "clip.mask.x: must be given, or left to the caller by _partial_: true"),
+        ("positive, _partial_: 3", "clip.mask._partial_: should be true or false, got 3"),
+        ("outlier, _partial_: true, kk: 3", "did you mean 'k'"),
+        ("outlier, _partial_: true, k: many", "clip.mask.k"),
+        ("nothing, _partial_: true", "cannot be imported"),
+    ],
+)
+def test_a_function_as_argument_is_checked_like_a_choice(mask, named):
+    found = faults("clip=masked", MASK.format(mask))
+    assert any(named in fault for fault in found), found
+
+
+def test_a_function_as_argument_may_leave_the_rest_to_its_caller():
+    assert compose(["clip=masked", MASK.format("outlier, _partial_: true, k: 2.5")]).jobs
+
+
+def test_annotations_for_a_type_checker_only_are_not_needed_for_the_names(tmp_path, monkeypatch):
+    (tmp_path / "mypkg_typed.py").write_text(
+        "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n\n"
+        "if TYPE_CHECKING:\n    from torch import Tensor\n\n\n"
+        "def big(x: Tensor, *, at: float = 1.0) -> Tensor:\n    return x > at\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    mask = "clip.mask={{_target_: mypkg_typed.big, _partial_: true, {}: 2}}"
+    assert compose(["clip=masked", mask.format("at"), "trust=[mypkg_typed]"]).jobs
+    (fault,) = faults("clip=masked", mask.format("att"), "trust=[mypkg_typed]")
+    assert "did you mean 'at'" in fault
+
+
+def test_a_module_that_is_no_clip_would_not_be_measured_and_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "mypkg_module.py").write_text(
+        "import torch\n\n\nclass Plain(torch.nn.Module):\n"
+        "    def __init__(self, *, num_features: int | None = None) -> None:\n"
+        "        super().__init__()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (fault,) = faults("clip._target_=mypkg_module.Plain", "trust=[mypkg_module]")
+    assert fault == "clip: 'mypkg_module.Plain' is not a Clip"
 
 
 def test_gradient_is_an_arm_of_the_clip_group():

@@ -85,6 +85,7 @@ def test_split_depends_on_its_seed_only():
 
     assert held_out(0) == held_out(0)
     assert held_out(0) != held_out(1)
+    assert len(held_out(10**30)) == 20
     assert set(held_out(0, 10)) < set(held_out(0, 20))
 
 
