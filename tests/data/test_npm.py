@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,19 @@ def test_named_members_come_back_and_nothing_stays(path):
     assert arguments.startswith("pack a@1.0.0 --ignore-scripts")
     assert folder.startswith(str(path.parent / "temporaries"))
     assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_sees_how_much_has_arrived(path, terminal, monkeypatch):
+    serve(path, tarball({"package/a": b"1"}))
+    script = (path / "npm").read_text()
+    (path / "npm").write_text(f"{script}mkdir cache; head -c 5000000 /dev/zero > cache/a; sleep 1")
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    from_npm("a@1.0.0", ["package/a"])
+    assert ("a@1.0.0: 5.00MB" in screen.getvalue()) == terminal
+    assert bool(screen.getvalue()) == terminal
 
 
 def test_no_npm(path):
