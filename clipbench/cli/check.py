@@ -11,12 +11,13 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from clipbench.cli.nearest import nearest
-from clipbench.cli.settings import Root, Trainer
+from clipbench.cli.settings import Root, Sweep, Trainer
 from clipbench.training.build import OWN_PACKAGE, resolve
 
 # Which room holds the targets of a group, and which arguments code supplies to them.
@@ -48,7 +49,7 @@ def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[s
     """
     groups = [*ROOMS, *SETTINGS]
     own = {key: value for key, value in config.items() if key not in groups}
-    faults = _faults_of_keys("", own, _parameters(Root), extra_words=groups)
+    faults = _faults_of_keys("", own, _parameters(Root), extra_words=[*groups, "sweep"])
     faults += _faults_of_absence("", own, _parameters(Root))
     faults += [f"the group '{group}' is missing" for group in groups if group not in config]
     for group, settings in SETTINGS.items():
@@ -64,6 +65,15 @@ def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[s
             supplied = SUPPLIED.get(group, set())
             faults += _faults_of_node(f"{group}.", node, room=room, trust=trust, supplied=supplied)
     return faults
+
+
+def faults_of_sweep(node: Any) -> list[str]:  # noqa: ANN401
+    """Return every fault of the ``sweep`` node, which belongs to no single run."""
+    if not isinstance(node, Mapping):
+        return [f"sweep: expected its keys, got {node!r}"]
+    parameters = _parameters(Sweep)
+    faults = _faults_of_keys("sweep.", node, parameters)
+    return faults + _faults_of_absence("sweep.", node, parameters)
 
 
 def faults_of_target(
@@ -151,6 +161,7 @@ def _takes_function(annotation: Any) -> bool:  # noqa: ANN401
     return _misfit(_takes_function, annotation) is None
 
 
+@cache
 def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return name -> parameter with resolved annotations; ``*args`` and ``**kwargs`` left out."""
     # A dataclass inherits fields from other modules, whose names its constructor does not know.
@@ -172,17 +183,22 @@ def _misfit(value: Any, annotation: Any) -> str | None:  # noqa: ANN401
     """Return why a value does not fit an annotation, or None if it does."""
     if isinstance(value, float) and math.isnan(value):
         return "must be a number, got nan"
-    strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        adapter = TypeAdapter(annotation, config=strict)
-    except PydanticUserError:  # a dataclass carries its own settings and refuses ours
-        adapter = TypeAdapter(annotation)
+    adapter = _adapter(annotation)
     try:
         adapter.validate_python(value)
     except ValidationError as error:
         reasons = dict.fromkeys(_lower_first(e["msg"]) for e in error.errors())
         return f"{' or '.join(reasons)}, got {value!r}"
     return None
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    try:
+        return TypeAdapter(annotation, config=strict)
+    except PydanticUserError:  # a dataclass carries its own settings and refuses ours
+        return TypeAdapter(annotation)
 
 
 def _lower_first(message: str) -> str:

@@ -36,7 +36,7 @@ def _through_hydra(arguments: list[str]) -> int:
     """Let Hydra answer under the program's own name, to which its shell function is bound."""
     import sys
 
-    from clipbench.cli.train import hydra_main
+    from clipbench.cli.through_hydra import hydra_main
 
     before = sys.argv
     sys.argv = [PROGRAM, "--shell-completion", *arguments]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 DONE, SOME_FAILED, USAGE, BAD_DATA, BAD_RUN, DIVERGED, BAD_DISK = 0, 1, 2, 3, 4, 5, 6
-INTERRUPTED, TERMINATED = 130, 143
+BUSY, INTERRUPTED, TERMINATED = 75, 130, 143
 
 
 class ConfigError(Exception):
@@ -26,11 +26,13 @@ def exit_code(error: BaseException) -> int | None:
     if isinstance(error, ConfigError):
         return USAGE
     from clipbench.data.sources import DataError
+    from clipbench.records.lock import Busy
     from clipbench.records.reading import RunError
 
     codes: list[tuple[type[BaseException], int]] = [
         (DataError, BAD_DATA),
         (RunError, BAD_RUN),
+        (Busy, BUSY),
         (OSError, BAD_DISK),
     ]
     return next((code for kind, code in codes if isinstance(error, kind)), None)

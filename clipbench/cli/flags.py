@@ -23,7 +23,9 @@ def parse_arguments(arguments: Sequence[str]) -> Namespace:
         ConfigError: A flag that would bypass the check.
         SystemExit: An unknown flag, with code 2.
     """
-    parsed = get_args_parser().parse_intermixed_args(arguments)
+    parser = get_args_parser()
+    parser.add_argument("--dry-run", action="store_true")
+    parsed = parser.parse_intermixed_args(arguments)
     wrong = [flag for flag in REFUSED if getattr(parsed, flag) is not None]
     if wrong:
         raise ConfigError([f"--{flag.replace('_', '-')}: {REFUSED[flag]}" for flag in wrong])

@@ -30,7 +30,9 @@ def overrides_name(overrides: Iterable[str]) -> str:
     """
     bare = [text.lstrip("+") for text in overrides]
     kept = [
-        text for text in bare if text.partition("=")[0] not in SILENT and "hydra" not in text[:5]
+        text
+        for text in bare
+        if not text.startswith(("hydra", "sweep.")) and text.partition("=")[0] not in SILENT
     ]
     wanted = ",".join(kept) or "defaults"
     safe = re.sub(r"[^A-Za-z0-9._=,+~-]", "_", wanted)[:MAX_LENGTH].strip(".")

@@ -5,31 +5,46 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from clipbench.cli.folders import relative
-from clipbench.cli.job import run_job
-from clipbench.cli.summary import show_line, show_run
 
 
 def run_hydra_job(config: DictConfig) -> None:
     """Run one job in the folder that Hydra made for it.
 
-    A single run ends the process with its exit code. A job of a sweep only records how it ended,
-    so that the jobs after it run; the sweep reads the records.
+    A single run ends the process with its exit code. A job of a sweep runs in a child process and
+    only records how it ended, so that the jobs after it run; the sweep reads the records.
     """
-    node = HydraConfig.get()
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    alone = node.mode == RunMode.RUN
-    code = run_job(
-        {str(key): value for key, value in plain.items()},
+    own = {str(key): value for key, value in plain.items() if key != "sweep"}
+    if HydraConfig.get().mode == RunMode.RUN:
+        sys.exit(_run_alone(own))
+    _run_in_sweep()
+
+
+def _run_alone(config: dict[str, Any]) -> int:
+    from clipbench.cli.job import run_job
+    from clipbench.cli.summary import show_run
+
+    node = HydraConfig.get()
+    return run_job(
+        config,
         folder=relative(Path(node.runtime.output_dir)),
         overrides=[text.lstrip("+") for text in node.overrides.task],
-        show=partial(show_run, trust=plain["trust"]) if alone else show_line,
+        show=partial(show_run, trust=config["trust"]),
     )
-    if alone:
-        sys.exit(code)
+
+
+def _run_in_sweep() -> None:
+    # Nothing here imports torch: a worker only watches, the child computes.
+    from clipbench.cli.sweeps.worker import work
+
+    node = HydraConfig.get()
+    sweep = relative(Path(node.sweep.dir).absolute())
+    work(sweep, node.sweep.subdir, remote="slurm" in node.launcher._target_.lower())

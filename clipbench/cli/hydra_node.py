@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-MAY_DIFFER = ("run.dir", "sweep.dir", "launcher", "sweeper", "verbose", "searchpath")
+MAY_DIFFER = ("run.dir", "sweep.dir", "launcher", "verbose", "searchpath")
 # What composition itself writes: which overrides came, which options were chosen, where from.
 BOOKKEEPING = ("overrides", "runtime", "job.override_dirname", "job.config_name", "mode")
 MAY_BE_NAMED = (

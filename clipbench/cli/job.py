@@ -32,16 +32,28 @@ def run_job(
         overrides: What the user typed.
         show: How a run that has finished is shown, where the job is one seed.
     """
-    return guarded(lambda: _run_seeds(config, folder=folder, overrides=overrides, show=show))
+    return guarded(lambda: run_seeds(config, folder=folder, overrides=overrides, show=show))
 
 
-def _run_seeds(
+def run_seeds(
     config: Mapping[str, Any],
     *,
     folder: Path,
     overrides: Sequence[str],
     show: Callable[[Path], None],
+    rerun: Sequence[str] = (),
+    patience: float = 0.0,
 ) -> int:
+    """Do what `run_job` does, and raise what keeps the job from going on.
+
+    Args:
+        config: A checked configuration.
+        folder: The job's folder.
+        overrides: What the user typed.
+        show: How a run that has finished is shown.
+        rerun: Results of earlier runs that are thrown away and made again.
+        patience: Seconds to wait for another process that still writes a run directory.
+    """
     seeds = range(config["seed"], config["seed"] + config["num_seeds"])
     paths = {seed: folder if len(seeds) == 1 else folder / f"seed={seed}" for seed in seeds}
     codes = []
@@ -52,7 +64,16 @@ def _run_seeds(
         data = load_data(config).to(device)
         for seed, path in paths.items():
             own = {**config, "seed": seed}
-            code = run_seed(own, data, path, audit=audit, overrides=overrides, stop=stop)
+            code = run_seed(
+                own,
+                data,
+                path,
+                audit=audit,
+                overrides=overrides,
+                stop=stop,
+                rerun=rerun,
+                patience=patience,
+            )
             if code not in (DONE, DIVERGED):
                 return code
             if code == DONE:

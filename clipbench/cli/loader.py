@@ -15,6 +15,7 @@ from hydra.core.plugins import Plugins
 
 from clipbench.cli.conf_dir import conf_dir
 from clipbench.cli.errors import ConfigError
+from clipbench.cli.hydra_set_up import filled_schemas
 
 CONFIG_NAME = "train"
 
@@ -33,7 +34,8 @@ def open_loader(config_dir: str | None) -> Iterator[ConfigLoader]:
     GlobalHydra.instance().clear()
     hydra = Hydra.create_main_hydra2(task_name="clipbench", config_search_path=search_path)
     try:
-        yield hydra.config_loader
+        with filled_schemas():
+            yield hydra.config_loader
     finally:
         GlobalHydra.instance().clear()
 

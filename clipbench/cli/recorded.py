@@ -56,7 +56,7 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
     plain = OmegaConf.to_container(loose, resolve=True)
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
-    faults = faults_of(config, trust=words.trust) or refused_by_parts([config])
+    faults = faults_of(config, trust=words.trust) or refused_by_parts(config)
     if faults:
         raise ConfigError(faults)
     typed = [text for text in overrides if not text.startswith("hydra.")]

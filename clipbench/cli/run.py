@@ -20,6 +20,7 @@ from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
+from clipbench.records.lock import exclusive
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import (
     RUN_FILE,
@@ -56,17 +57,44 @@ def run_seed(
     audit: Mapping[str, Any],
     overrides: Sequence[str],
     stop: StopRequest,
+    rerun: Sequence[str] = (),
+    patience: float = 0.0,
 ) -> int:
     """Train one seed in ``path`` and return its exit code; what has ended there is not repeated.
 
+    Args:
+        config: A checked configuration with this seed.
+        data: The data set, on the device.
+        path: The run directory.
+        audit: What the audit before training found.
+        overrides: What the user typed.
+        stop: Tells whether to stop between two steps.
+        rerun: Results that are thrown away and made again: ``finished``, ``diverged``.
+        patience: Seconds to wait for another process that still writes there.
+
     Raises:
         RunError: The directory holds a run of another configuration.
+        Busy: Another process writes there.
         ConfigError: A part refuses its arguments; the run is recorded as failed.
     """
-    ended = _ended_before(config, path)
-    if ended is not None:
-        print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
-        return DONE if ended == "finished" else DIVERGED
+    path.mkdir(parents=True, exist_ok=True)
+    with exclusive(path, patience=patience):
+        ended = _ended_before(config, path)
+        if ended is None or ended in rerun:
+            return _run(config, data, path, audit=audit, overrides=overrides, stop=stop)
+    print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
+    return DONE if ended == "finished" else DIVERGED
+
+
+def _run(
+    config: Mapping[str, Any],
+    data: ImageData,
+    path: Path,
+    *,
+    audit: Mapping[str, Any],
+    overrides: Sequence[str],
+    stop: StopRequest,
+) -> int:
     _clear_attempt(path)
     device = data.train.images.device
     run = RunDirectory.create(

@@ -1,11 +1,11 @@
-"""The keys that belong to no target: the root's and the trainer's, with their types and ranges."""
+"""The keys that belong to no target: of the root, the trainer and the sweep, with their ranges."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from pydantic import StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -44,3 +44,33 @@ class Trainer:
     batch_size: Annotated[int, Ge(1)]
     device: Device
     log_every: Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The keys of ``sweep``: which jobs a sweep has beside the typed lists, and how they fare.
+
+    Attributes:
+        points: A list of override sets, one job each: ``[{clip: relu, optim.lr: 0.01}, ...]``.
+        zip: Lists of equal length that go together: ``{clip: [relu, silu], seed: [0, 1]}``.
+        params: Values to combine, as typed behind ``=``: ``{clip: "relu,silu"}``.
+        skip_invalid: Run the good jobs where others are refused.
+        fail_fast: Start no more jobs once one has failed.
+        retries: How often a failed job is tried again at once.
+        timeout: Seconds that a job may take, for all its seeds; null for ever.
+        rerun: Results that are thrown away and made again.
+        jobs_per_gpu: How many jobs share a visible GPU at a time.
+        jobs_at_once: How many jobs of this sweep run on one machine at a time; null for as many as
+            the launcher starts, but one a core under ``submitit_local``, which starts all at once.
+    """
+
+    points: list[dict[str, Any]]
+    zip: dict[str, list[Any]]
+    params: dict[str, str | list[Any]]
+    skip_invalid: bool
+    fail_fast: bool
+    retries: Annotated[int, Ge(0)]
+    timeout: Annotated[float, Gt(0)] | None
+    rerun: list[Literal["diverged", "finished"]]
+    jobs_per_gpu: Annotated[int, Ge(1)]
+    jobs_at_once: Annotated[int, Ge(1)] | None

@@ -18,15 +18,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from clipbench.cli.errors import ConfigError
+from clipbench.cli.extras import missing_extra
 from clipbench.cli.loader import CONFIG_NAME, brief, open_loader
 from clipbench.cli.nearest import nearest
-
-LAUNCHER_EXTRAS = {
-    "joblib": "joblib",
-    "submitit_local": "slurm",
-    "submitit_slurm": "slurm",
-    "ray": "ray",
-}
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ def read_words(overrides: Sequence[str]) -> Words:
     """
     with open_loader(None) as loader:
         words, faults = sort_words(loader, overrides, multirun=False)
-        groups = _Groups(loader, overrides)
+        groups = Groups(loader, overrides)
         chosen = [word for word in words if groups.options(word.key_or_group)]
     choices = [word.input_line or "" for word in chosen]
     rest = [word for word in words if word not in chosen]
@@ -68,9 +62,12 @@ def read_words(overrides: Sequence[str]) -> Words:
 def sort_words(
     loader: ConfigLoader, overrides: Sequence[str], *, multirun: bool
 ) -> tuple[list[Override], list[str]]:
-    """Parse each override; return the usable ones, normalised, and the faults of the others."""
+    """Parse each override; return the usable ones, normalised, and the faults of the others.
+
+    Of a list of options only the parsing is checked here: `wrong_options` tells of each job's.
+    """
     parser = OverridesParser.create(config_loader=loader)
-    groups = _Groups(loader, overrides)
+    groups = Groups(loader, overrides)
     words: list[Override] = []
     faults: list[str] = []
     for text in overrides:
@@ -82,12 +79,23 @@ def sort_words(
         if override.is_sweep_override() and not multirun:
             faults.append(f"'{text}' lists several values: add -m for a sweep, or quote the value")
             continue
-        problem = _wrong_option(groups, override)
+        problem = None if override.is_sweep_override() else _wrong_option(groups, override)
         if problem is not None:
             faults.append(problem)
             continue
         words += parser.parse_overrides([_forced(groups, override)])
     return words, faults
+
+
+def wrong_options(groups: Groups, line: Sequence[str]) -> dict[str, str]:
+    """Return override -> fault for the wrong group choices in one job's line."""
+    wrong = {}
+    for text in line:
+        key, _, choice = text.partition("=")
+        fault = None if key.startswith(("+", "~")) else _wrong_choice(groups, key, choice)
+        if fault is not None:
+            wrong[text] = fault
+    return wrong
 
 
 def trusted(words: Sequence[Override]) -> tuple[str, ...]:
@@ -97,7 +105,7 @@ def trusted(words: Sequence[Override]) -> tuple[str, ...]:
     return tuple(str(package) for package in last) if isinstance(last, list) else ()
 
 
-class _Groups:
+class Groups:
     """The options of each group, also those of folders added by ``hydra.searchpath``.
 
     What has been looked up is kept: Hydra copies all it has read for every look.
@@ -117,35 +125,26 @@ class _Groups:
         return self._known[group]
 
 
-def _wrong_option(groups: _Groups, override: Override) -> str | None:
+def _wrong_option(groups: Groups, override: Override) -> str | None:
     """Return what is wrong with a group choice, or None (also for what is no group choice)."""
-    group = override.key_or_group
-    options = groups.options(group)
-    if not options or override.is_delete():
-        return None
-    for choice in _chosen(override):
-        if choice not in options:
-            extra = LAUNCHER_EXTRAS.get(choice) if group == "hydra/launcher" else None
-            if extra is not None:
-                return f"{group}: '{choice}' is not installed; pip install 'clipbench[{extra}]'"
-            return f"{group}: no option '{choice}'; {nearest(choice, options)}"
-    return None
-
-
-def _chosen(override: Override) -> list[str]:
-    """Return the option names in a group choice; ``null`` chooses nothing."""
     value = override.value()
-    if override.is_sweep_override():
-        if not override.is_discrete_sweep():
-            return []
-        values = [str(choice) for choice in override.sweep_iterator()]
-        return [text.strip("[]'\"") for text in values if not text.startswith("[")]
-    if value is None:
-        return []
-    return [str(choice) for choice in value] if isinstance(value, list) else [str(value)]
+    if override.is_delete() or value is None:
+        return None
+    chosen = value if isinstance(value, list) else [value]
+    problems = (_wrong_choice(groups, override.key_or_group, str(choice)) for choice in chosen)
+    return next((problem for problem in problems if problem is not None), None)
 
 
-def _forced(groups: _Groups, override: Override) -> str:
+def _wrong_choice(groups: Groups, group: str, choice: str) -> str | None:
+    options = groups.options(group)
+    if not options or choice == "null" or choice.startswith("["):
+        return None
+    if choice not in options:
+        return f"{group}: no option '{choice}'; {nearest(choice, options)}"
+    return missing_extra(choice) if group == "hydra/launcher" else None
+
+
+def _forced(groups: Groups, override: Override) -> str:
     """Return an override as text that Hydra accepts once the check has passed it."""
     text = override.input_line or ""
     if override.is_delete() or override.is_hydra_override():

@@ -106,6 +106,15 @@ class RunDirectory:
         run._write()
         return run
 
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Take up a run that its own process left behind, to write how it ended.
+
+        Raises:
+            RunError: The folder holds no readable run.
+        """
+        return cls(path, cast(dict[str, Json], read_run(path)))
+
     def finish(
         self, status: Status, *, results: Mapping[str, float], cause: str | None = None
     ) -> None:

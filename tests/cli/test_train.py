@@ -50,7 +50,7 @@ def test_the_run_directory_holds_what_is_promised(run):
     assert len(events) == 1
     assert held - events == {
         "run.json", "metrics.jsonl", "predictions.npz", "images", "checkpoints", ".hydra",
-        "clipbench.log",
+        "clipbench.log", ".lock",
     }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""A sweep: its plan, its isolated jobs, and how they ended."""

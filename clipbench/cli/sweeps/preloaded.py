@@ -1,0 +1,14 @@
+"""What every job of a sweep imports sooner or later, imported once for all of them.
+
+The fork server imports this module before its first child; a child then has it all at once. torch
+and others import parts of themselves only when first used, which each child would pay anew.
+"""
+
+from __future__ import annotations
+
+import PIL.PngImagePlugin  # noqa: F401
+import torch._dynamo  # noqa: F401 -- the first optimizer brings it
+import torch.profiler  # noqa: F401
+
+import clipbench.cli.job
+import clipbench.cli.summary  # noqa: F401
