@@ -1,0 +1,244 @@
+"""Campaign: sweeps in trouble. Jobs that fail in every way, and a driver that is killed.
+
+Run it in the project's environment: .venv/bin/python scripts/campaign_sweeps.py [WHAT ...]
+WHAT is `failures`, `kills` or `overhead`, with the launchers to try: `failures basic joblib`.
+Without arguments: failures under basic, joblib and submitit_local, kills under basic and joblib,
+overhead under basic and joblib. Ray is tried where it is installed and named. Every line is one
+figure, asked beside measured; the last one reads `N of M`.
+
+A sweep here has 20 jobs of a second or less. The clip in it is a stranger's, trusted by name, that
+does what the number of its job and a file in the working directory tell it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from clipbench.records.run_dir import RUN_FILE, read_run
+
+JOBS, BAD = 20, 5
+KILLS = 10
+TIMEOUT = 25
+KINDS = ("exception", "exit", "sigkill", "hang")
+MARK = "CLIPBENCH_CAMPAIGN"
+CAUSES = {"exception": "trouble", "exit": "3", "sigkill": "SIGKILL", "hang": "sweep.timeout"}
+
+CLIP = '''
+import os, signal, sys, time
+from pathlib import Path
+import torch
+from clipbench.clips.base import Clip
+
+
+class Trouble(Clip):
+    """A ReLU that fails as the file `trouble` says, in every fourth job."""
+
+    def __init__(self, *, num_features: int | None = None, number: int = 0) -> None:
+        super().__init__(num_features=num_features)
+        self.number = number
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        file = Path("trouble")
+        if self.number % 4 == 0 and file.exists() and x.dtype == torch.float32:
+            kind = file.read_text()
+            if kind == "exception":
+                raise LookupError("trouble in the clip")
+            if kind == "exit":
+                sys.exit(3)
+            if kind == "sigkill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if kind == "hang":
+                time.sleep(10**6)
+        return torch.relu(x)
+'''
+
+
+def arrange(folder: Path) -> None:
+    """Lay the stranger's package and its option into a working directory."""
+    (folder / "strange").mkdir()
+    (folder / "strange" / "__init__.py").write_text("")
+    (folder / "strange" / "trouble.py").write_text(CLIP)
+    (folder / "own" / "clip").mkdir(parents=True)
+    (folder / "own" / "clip" / "trouble.yaml").write_text(
+        "_target_: strange.trouble.Trouble\nnumber: 0\n"
+    )
+
+
+def command(launcher: str, *more: str) -> list[str]:
+    """Return the command of a sweep of 20 jobs."""
+    words = ["-m", "experiment=smoke", "clip=trouble", f"clip.number=range(0,{JOBS})"]
+    words += ["trust=[strange]", "name=s", f"hydra/launcher={launcher}", "trainer.device=cpu"]
+    if launcher == "ray":
+        words.append("+hydra.launcher.ray.init.num_cpus=2")
+    main = [sys.executable, "-m", "clipbench.cli.main", "train"]
+    return [*main, *words, *more, "--config-dir", "own"]
+
+
+def environment(folder: Path, token: str) -> dict[str, str]:
+    """Return the variables of a sweep: where the stranger lies, and a mark on all its processes."""
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, MARK: token, "OMP_NUM_THREADS": "1"}
+
+
+def runs(folder: Path) -> dict[str, dict]:
+    """Return the manifest of every run of the sweep."""
+    return {str(f.parent): dict(read_run(f.parent)) for f in folder.rglob(RUN_FILE)}
+
+
+def count(folder: Path, status: str) -> int:
+    """Count the runs of a status."""
+    return sum(run["status"] == status for run in runs(folder).values())
+
+
+def failures(launcher: str, kind: str) -> bool:
+    """Let 5 of 20 jobs fail in one way; start again without the trouble."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, token = Path(name), uuid4().hex
+        arrange(folder)
+        (folder / "trouble").write_text(kind)
+        limit = [f"sweep.timeout={TIMEOUT}"] if kind == "hang" else []
+        first = subprocess.run(
+            command(launcher, *limit),
+            cwd=folder, env=environment(folder, token), capture_output=True, text=True,
+        )  # fmt: skip
+        good = {path: run for path, run in runs(folder).items() if run["status"] == "finished"}
+        named = first.stderr.rpartition("without a result")[2]
+        causes = sum(CAUSES[kind] in line for line in named.splitlines() if "failed" in line)
+        (folder / "trouble").unlink()
+        second = subprocess.run(
+            command(launcher),
+            cwd=folder, env=environment(folder, token), capture_output=True, text=True,
+        )  # fmt: skip
+        after = runs(folder)
+        again = sum(
+            path not in good or run["times"] != good[path]["times"] for path, run in after.items()
+        )
+        orphans = len(list(marked(token)))
+        finished = count(folder, "finished")
+    measured = (len(good), causes, first.returncode, again, finished, second.returncode, orphans)
+    asked = (JOBS - BAD, BAD, 1, BAD, JOBS, 0, 0)
+    print(
+        f"{'ok' if measured == asked else 'MISSED':<8}failures {launcher:<15}{kind:<10}"
+        f" kept {measured[0]} (asked {asked[0]}), named {measured[1]} ({asked[1]}),"
+        f" exit {measured[2]} ({asked[2]}), started again {measured[3]} ({asked[3]}),"
+        f" then {measured[4]} ({asked[4]}) exit {measured[5]}, orphans {measured[6]}",
+        flush=True,
+    )
+    if measured != asked:
+        print(first.stderr[-1500:], second.stderr[-1500:], flush=True)
+    return measured == asked
+
+
+def kills(launcher: str) -> bool:
+    """Kill the driver at random moments, each time in a new sweep, and start it again."""
+    generator = random.Random(0)
+    whole, repeated, orphans = 0, 0, 0
+    for number in range(KILLS):
+        with tempfile.TemporaryDirectory() as name:
+            folder, token = Path(name), uuid4().hex
+            arrange(folder)
+            ended: dict[str, dict] = {}
+            for moment in (generator.uniform(1, 40), None):
+                process = subprocess.Popen(
+                    command(launcher),
+                    cwd=folder, env=environment(folder, token), start_new_session=True,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+                try:
+                    process.wait(moment)
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    ended = {p: r for p, r in runs(folder).items() if r["status"] == "finished"}
+            after = runs(folder)
+            done = sum(run["status"] == "finished" for run in after.values())
+            repeated += sum(after[path]["times"] != run["times"] for path, run in ended.items())
+            whole += done == JOBS
+            time.sleep(1)
+            left = list(marked(token))
+            orphans += len(left)
+            print(
+                f"        kill {number + 1} under {launcher}: {len(ended)} had finished,"
+                f" {done} of {JOBS} at the end, {len(left)} processes left",
+                flush=True,
+            )
+    reached = (whole, repeated, orphans) == (KILLS, 0, 0)
+    print(
+        f"{'ok' if reached else 'MISSED':<8}kills {launcher:<15} whole sweeps {whole} (asked"
+        f" {KILLS}), finished jobs run twice {repeated} (0), orphans {orphans} (0)",
+        flush=True,
+    )
+    return reached
+
+
+def overhead(launcher: str) -> bool:
+    """Measure what a sweep of digits costs beyond the training of its runs, per job."""
+    workers = {"basic": 1, "joblib": os.cpu_count() or 1}[launcher]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = ["-m", "model=cnn", "clip=relu,learnable"]
+        main = [sys.executable, "-m", "clipbench.cli.main", "train", *words]
+        seconds = {}
+        for jobs in (2, JOBS):
+            with_n = [*main, f"seed=range(0,{jobs // 2})", f"name=s{jobs}"]
+            started = time.monotonic()
+            subprocess.run(
+                [*with_n, f"hydra/launcher={launcher}"], cwd=folder, check=True, capture_output=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+            wall = time.monotonic() - started
+            trained = sum(
+                run["results"]["seconds/total"]
+                for run in runs(folder / "outputs" / f"s{jobs}").values()
+            )
+            seconds[jobs] = (wall * workers - trained, wall, trained)
+    beyond = (seconds[JOBS][0] - seconds[2][0]) / (JOBS - 2)
+    whole = seconds[JOBS][0] / JOBS
+    reached = beyond <= 0.3
+    print(
+        f"{'ok' if reached else 'MISSED':<8}overhead {launcher:<10}{beyond:.3f} s a further job"
+        f" (asked <= 0.3); {whole:.3f} s a job with the start of everything; {JOBS} jobs in"
+        f" {seconds[JOBS][1]:.1f} s, {seconds[JOBS][2]:.1f} s of it their runs",
+        flush=True,
+    )
+    return reached
+
+
+def marked(token: str) -> Iterator[str]:
+    """Yield the processes that still carry the mark of a sweep."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                if f"{MARK}={token}".encode() in (folder / "environ").read_bytes():
+                    yield (folder / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+
+
+def main(words: list[str]) -> int:
+    """Run what the words name, print each figure, and return 0 if all were reached."""
+    what = [word for word in words if word in ("failures", "kills", "overhead")]
+    launchers = [word for word in words if word not in what]
+    reached = []
+    if "failures" in what or not what:
+        chosen = launchers or ["basic", "joblib", "submitit_local"]
+        reached += [failures(launcher, kind) for launcher in chosen for kind in KINDS]
+    if "kills" in what or not what:
+        reached += [kills(launcher) for launcher in launchers or ["basic", "joblib"]]
+    if "overhead" in what or not what:
+        reached += [overhead(launcher) for launcher in launchers or ["basic", "joblib"]]
+    print(f"{sum(reached)} of {len(reached)} figures reached")
+    return 0 if all(reached) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
