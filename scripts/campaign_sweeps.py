@@ -77,8 +77,6 @@ def command(launcher: str, *more: str) -> list[str]:
     """Return the command of a sweep of 20 jobs."""
     words = ["-m", "experiment=smoke", "clip=trouble", f"clip.number=range(0,{JOBS})"]
     words += ["trust=[strange]", "name=s", f"hydra/launcher={launcher}", "trainer.device=cpu"]
-    if launcher == "ray":
-        words.append("+hydra.launcher.ray.init.num_cpus=2")
     main = [sys.executable, "-m", "clipbench.cli.main", "train"]
     return [*main, *words, *more, "--config-dir", "own"]
 

@@ -168,7 +168,7 @@ class _Composer:
                 refused.append(Refused(tuple(point), tuple(faults)))
             else:
                 points.append([word.input_line or "" for word in own])
-        typed_lines = combinations([*more, *words])
+        typed_lines = combinations([*words, *more])
         return [[*line, *point] for point in points for line in typed_lines], refused
 
     def add(self, line: Line) -> None:

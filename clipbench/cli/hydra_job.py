@@ -47,4 +47,10 @@ def _run_in_sweep() -> None:
 
     node = HydraConfig.get()
     sweep = relative(Path(node.sweep.dir).absolute())
-    work(sweep, node.sweep.subdir, remote="slurm" in node.launcher._target_.lower())
+    work(sweep, node.sweep.subdir, remote=_may_outlive_its_driver(node.launcher))
+
+
+def _may_outlive_its_driver(launcher: DictConfig) -> bool:
+    """Tell whether jobs run on a cluster that other machines share."""
+    address = OmegaConf.select(launcher, "ray.init.address")
+    return "slurm" in launcher._target_.lower() or address is not None
