@@ -187,10 +187,10 @@ def overhead(launcher: str) -> bool:
         main = [sys.executable, "-m", "clipbench.cli.main", "train", *words]
         seconds = {}
         for jobs in (2, JOBS):
-            with_n = [*main, f"seed=range(0,{jobs // 2})", f"name=s{jobs}"]
+            own = [f"seed=range(0,{jobs // 2})", f"name=s{jobs}", f"hydra/launcher={launcher}"]
             started = time.monotonic()
             subprocess.run(
-                [*with_n, f"hydra/launcher={launcher}"], cwd=folder, check=True, capture_output=True,
+                [*main, *own], cwd=folder, check=True, capture_output=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
             wall = time.monotonic() - started

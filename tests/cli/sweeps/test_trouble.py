@@ -1,4 +1,4 @@
-"""A fast slice of `scripts/campaign_sweeps.py`: trouble costs the job that makes it, and no other."""
+"""A fast slice of `scripts/campaign_sweeps.py`: trouble costs the job that makes it, no other."""
 
 import os
 import signal
@@ -47,7 +47,10 @@ def test_every_failure_is_named_with_its_cause_and_its_log(troubled):
         (line,) = [line for line in named.splitlines() if f"clip.number={number}/" in line]
         assert cause in line
         assert LOG_FILE in line
-    assert "LookupError" in next((folder / "outputs/s").rglob(f"*number=0/seed=0/{LOG_FILE}")).read_text()
+    assert (
+        "LookupError"
+        in next((folder / "outputs/s").rglob(f"*number=0/seed=0/{LOG_FILE}")).read_text()
+    )
 
 
 def test_the_table_stands_at_the_end_all_the_same(troubled):
