@@ -9,9 +9,11 @@ one loss only by cancellation is wrong for another.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from clipbench.clips.base import Clip
 from clipbench.models.initialize import normal_nodes
@@ -50,6 +52,19 @@ def runs(module: nn.Module, x: Tensor) -> bool:
     except Exception:  # noqa: BLE001 -- a stranger's module may raise anything
         return False
     return True
+
+
+def output_of(module: nn.Module, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Give what ``module`` makes of ``x`` with these in the place of its own parameters.
+
+    Every call starts from the same buffers, inputs and random numbers, whatever the module writes
+    on them.
+    """
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        output: Tensor = functional_call(module, {**buffers, **parameters}, (x.clone(),))
+    return output
 
 
 def thresholds_of(module: nn.Module) -> dict[str, Tensor]:

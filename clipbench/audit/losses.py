@@ -1,17 +1,15 @@
 """The losses of a module as functions of one of its parameters: values and two kinds of slope.
 
 The parameter moves along one direction, in which every element goes a different way, so that a
-gradient given to the wrong channel is seen. Every evaluation starts from the same buffers, inputs
-and random numbers, whatever the module writes on them.
+gradient given to the wrong channel is seen.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from clipbench.audit.inputs import loss_weights
+from clipbench.audit.inputs import loss_weights, output_of
 
 # Far below the distance between inputs, far above the rounding of a mean of order one.
 SMALL = 1e-7
@@ -57,9 +55,4 @@ class Losses:
         return (self.values(above) - self.values(below)) / (2 * step)
 
     def _output(self, value: Tensor) -> Tensor:
-        buffers = {name: buffer.clone() for name, buffer in self._module.named_buffers()}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            state = {**buffers, self._name: value}
-            output: Tensor = functional_call(self._module, state, (self._x.clone(),))
-        return output
+        return output_of(self._module, self._x, {self._name: value})

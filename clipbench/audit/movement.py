@@ -64,9 +64,9 @@ def zero_gradients(course: Course) -> Finding | None:
     Where the gradient window was measured and empty, the reason says so.
     """
     zero = [gradient == 0.0 for gradient in course.trajectory.gradients()]
-    if not any(zero):
+    rows = _rows_of_zeros(course)
+    if not rows:
         return None
-    rows = [len(list(row)) for is_zero, row in groupby(zero) if is_zero]
     if all(zero):
         empty = ", its gradient window empty" if course.trajectory.window == 0.0 else ""
         return Finding(
@@ -83,6 +83,11 @@ def zero_gradients(course: Course) -> Finding | None:
         "see what it left behind: a lower rate (optim.threshold_lr_scale) or another init",
         convicts=False,
     )
+
+
+def longest_zeros(course: Course) -> int:
+    """Give the number of samples in the longest row of gradients that are exactly zero."""
+    return max(_rows_of_zeros(course), default=0)
 
 
 def narrow_window(course: Course) -> Finding | None:
@@ -158,3 +163,8 @@ def unexplained(course: Course) -> Finding:
         "see what the gradient clip and the clip's own project() do to it",
         convicts=True,
     )
+
+
+def _rows_of_zeros(course: Course) -> list[int]:
+    zero = [gradient == 0.0 for gradient in course.trajectory.gradients()]
+    return [len(list(row)) for is_zero, row in groupby(zero) if is_zero]

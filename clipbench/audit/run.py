@@ -6,7 +6,7 @@ of them is the best reason known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,16 @@ RULES: Sequence[Callable[[Course], Finding | None]] = (
 
 @dataclass(frozen=True)
 class RunReport:
-    """What an audit found about a run: how each learned threshold fared, and what is amiss."""
+    """What an audit found about a run.
+
+    Attributes:
+        courses: how each learned threshold fared.
+        untraced: what else the clips learn, by ``site/name``, and the optimizer's group of it.
+        findings: what is amiss.
+    """
 
     courses: Sequence[Course]
+    untraced: Mapping[str, Group | None]
     findings: Sequence[Finding]
 
 
@@ -59,7 +66,8 @@ def report_on(folder: Path, *, trust: Sequence[str] = ()) -> RunReport:
         RunError: as `audit_run` does.
     """
     run = rebuild(folder, trust=trust)
-    return RunReport(list(_courses(run)), _findings(run))
+    courses = list(_courses(run))
+    return RunReport(courses, dict(_untraced(run, courses)), _findings(run))
 
 
 def audit_run(folder: Path, *, trust: Sequence[str] = ()) -> list[Finding]:
@@ -132,6 +140,16 @@ def _courses(run: RebuiltRun) -> Iterator[Course]:
                     threshold=owner if isinstance(owner, Threshold) else None,
                     wants_decay=clip.threshold_decay == "weights",
                 )
+
+
+def _untraced(run: RebuiltRun, courses: Sequence[Course]) -> Iterator[tuple[str, Group | None]]:
+    """Yield the learned parameters of clips that are behind none of these thresholds."""
+    traced = {id(course.parameter) for course in courses}
+    for site, clip in sites(run.model).items():
+        for name, parameter in clip.named_parameters():
+            if parameter.requires_grad and id(parameter) not in traced:
+                subject = f"{site}/{name.removesuffix('.raw')}"
+                yield subject, group_of(run.optimizer, parameter)
 
 
 def _relative_rate(optimizer: Optimizer, group: Group | None) -> float:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from clipbench.audit.inputs import features_of, thresholds_of
+from clipbench.audit.inputs import audit_inputs, output_of, thresholds_of
+from clipbench.clips.base import Clip
 
 # Far enough to be another number, near enough to be on the same piece.
 NEAR = 1e-6
+# A smooth function's slope changes by less over so short a way.
+TURNS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,28 +37,44 @@ class TieRow:
 
 
 def tie_table(module: nn.Module) -> list[TieRow]:
-    """Tabulate every finite threshold value of a module that tells its thresholds.
+    """Tabulate the thresholds that a clip tells, or those that another module's parameters are.
 
-    Thresholds with several values are represented by their first.
+    Every finite threshold of a clip and its negative have their rows; of another module, those
+    numbers and vectors among its parameters at which a slope turns. Of several values in one, the
+    first stands for all.
     """
-    values = [value.flatten()[0].item() for value in thresholds_of(module).values()]
+    values = [value.flatten()[0].item() for value in _candidates(module)]
     ties = dict.fromkeys(tie for value in values for tie in (-value, value) if abs(tie) < 1e6)
-    return [row for tie in sorted(ties) for row in _rows(module, tie)]
+    sample = audit_inputs(module)[:1]
+    tables = [_rows(module, sample, tie) for tie in sorted(ties)]
+    told = isinstance(module, Clip)
+    return [row for rows in tables if told or any(map(_turns, rows)) for row in rows]
 
 
-def _rows(module: nn.Module, tie: float) -> list[TieRow]:
-    at = [_slopes(module, tie + offset) for offset in (-NEAR, 0.0, NEAR)]
+def _candidates(module: nn.Module) -> list[Tensor]:
+    if isinstance(module, Clip):
+        return list(thresholds_of(module).values())
+    return [each.detach() for each in module.parameters() if each.requires_grad and each.dim() < 2]
+
+
+def _turns(row: TieRow) -> bool:
+    known = [slope for slope in row.slopes if slope is not None]
+    return len(known) > 0 and max(known) - min(known) > TURNS
+
+
+def _rows(module: nn.Module, sample: Tensor, tie: float) -> list[TieRow]:
+    at = [_slopes(module, sample, tie + offset) for offset in (-NEAR, 0.0, NEAR)]
     return [TieRow(tie, of, (at[0][of], at[1][of], at[2][of])) for of in at[0]]
 
 
-def _slopes(module: nn.Module, position: float) -> dict[str, float | None]:
-    """Differentiate one output element; the other elements of its sample are far from ties."""
-    x = torch.linspace(-1.93, 1.77, features_of(module), dtype=torch.float64)[None].clone()
-    x[0, 0] = position
+def _slopes(module: nn.Module, sample: Tensor, position: float) -> dict[str, float | None]:
+    """Differentiate the first output; the others of the sample are far from ties."""
+    x = torch.linspace(-1.93, 1.77, sample.numel(), dtype=sample.dtype).view(sample.shape)
+    x.view(-1)[0] = position
     x.requires_grad_()
-    parameters = dict(module.named_parameters())
-    output = module(x)[0, 0]
-    leaves = {"x": x, **parameters}
+    learned = {name: each for name, each in module.named_parameters() if each.requires_grad}
+    leaves = {"x": x, **learned}
+    output = output_of(module, x, learned).flatten()[0]
     if not output.requires_grad:
         return dict.fromkeys(leaves)
     gradients = torch.autograd.grad(output, list(leaves.values()), allow_unused=True)

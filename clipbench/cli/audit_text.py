@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipbench.audit.gradient import GradientReport
-from clipbench.audit.groups import decay_of, rate_of
-from clipbench.audit.movement import Course, distance
+from clipbench.audit.groups import Group, decay_of, rate_of
+from clipbench.audit.movement import Course, distance, longest_zeros
 from clipbench.audit.pulls import domain_hits
 from clipbench.audit.run import RunReport
 from clipbench.audit.static import StaticReport
@@ -51,8 +51,12 @@ def detail_lines(target: str, report: StaticReport) -> list[str]:
 
 
 def run_lines(path: Path, report: RunReport) -> list[str]:
-    """Return one line for each learned threshold of a run, then one for each finding."""
+    """Return what each learned threshold of a run did, what else learns, then each finding."""
     lines = [line for course in report.courses for line in _course_lines(course)]
+    lines += [
+        f"{subject:<20} no threshold to follow; {_held(group)}"
+        for subject, group in report.untraced.items()
+    ]
     if not lines and not report.findings:
         return [f"{path}: nothing to learn"]
     return [*lines, *(map(str, report.findings) if report.findings else ["no finding"])]
@@ -66,14 +70,21 @@ def _course_lines(course: Course) -> Iterator[str]:
         f"{course.subject:<20} {trajectory.start.mean:.4g} -> {trajectory.end.mean:.4g}, "
         f"moved {distance(trajectory):.2g} of {trajectory.budget():.2g} its rates allow"
     )
-    held = "in no group of the optimizer" if group is None else f"rate {rate_of(group):.2g}"
-    decay = None if group is None else decay_of(group)
+    zeros = sum(size == 0.0 for size in gradients)
+    row = f" ({longest_zeros(course)} in a row)" if zeros > 0 else ""
     yield (
-        f"{'':<20} {held}, decay {'unknown' if decay is None else f'{decay:.2g}'}; "
+        f"{'':<20} {_held(group)}; "
         f"window {window}; gradient in {len(gradients)} of {len(trajectory.samples)} samples, "
-        f"zero in {sum(size == 0.0 for size in gradients)}; "
-        f"at an end of its domain in {domain_hits(course)}"
+        f"zero in {zeros}{row}; at an end of its domain in {domain_hits(course)}"
     )
+
+
+def _held(group: Group | None) -> str:
+    """Say what the optimizer's group of a parameter does to it."""
+    if group is None:
+        return "in no group of the optimizer"
+    decay = decay_of(group)
+    return f"rate {rate_of(group):.2g}, decay {'unknown' if decay is None else f'{decay:.2g}'}"
 
 
 def _declared(report: StaticReport) -> str:
@@ -108,5 +119,5 @@ def _tie_lines(report: StaticReport) -> Iterator[str]:
     if report.ties:
         yield f"{'ties':<16}{'input':>10} {'slope by':<14}{'below':>10}{'at':>10}{'above':>10}"
     for row in report.ties:
-        cells = "".join(f"{'none' if s is None else f'{s:.4g}':>10}" for s in row.slopes)
+        cells = "".join(f"{'none' if s is None else f'{s + 0.0:.4g}':>10}" for s in row.slopes)
         yield f"{'':<16}{row.at:>10.4g} {row.of.removesuffix('.raw'):<14}{cells}"

@@ -6,6 +6,7 @@ import torch
 from clipbench.audit.movement import (
     distance,
     little_movement,
+    longest_zeros,
     lost_steps,
     narrow_window,
     never_moved,
@@ -48,6 +49,14 @@ def test_a_row_of_zeros_to_the_end_is_warned_of_where_it_is_long(gradients, row)
     if finding is not None:
         assert not finding.convicts
         assert f"last {row} of 4" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("gradients", "longest"),
+    [([1.0] * 4, 0), ([0.0, 1.0, 0.0, 0.0], 2), ([0.0, 0.0, 1.0, 0.0], 2), ([None] * 4, 0)],
+)
+def test_the_longest_row_of_zero_gradients_is_counted(gradients, longest):
+    assert longest_zeros(course(MOVING, gradients=gradients)) == longest
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,27 @@ def test_a_run_of_fixed_clips_has_nothing_to_learn(tmp_path, capsys):
     assert capsys.readouterr().out == f"{run}: nothing to learn\n"
 
 
+def test_a_clip_that_learns_without_a_threshold_is_not_said_to_learn_nothing(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["train", "experiment=smoke", "clip=drsn", f"hydra.run.dir={run}"]) == 0
+    capsys.readouterr()
+    assert main(["audit", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert "nothing to learn" not in out
+    line = r"^fc1/excite\.weight +no threshold to follow; rate 0.005, decay 0\.1$"
+    assert re.search(line, out, re.MULTILINE)
+    assert out.endswith("no finding\n")
+
+
+def test_ties_of_a_module_of_ones_own_are_those_at_its_parameters(own_package, capsys):
+    assert main(["audit", f"target={own_package}.Capped", f"trust=[{own_package}]", "cap=1.5"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    # torch.minimum gives each side half.
+    assert ["1.5", "x", "1", "0.5", "0"] in rows
+    assert ["1.5", "cap", "0", "0.5", "1"] in rows
+    assert not any(row[0] == "-1.5" for row in rows if row)
+
+
 def test_a_folder_of_ones_own_needs_the_name_of_a_clip(tmp_path, capsys):
     assert main(["audit", "--config-dir", str(tmp_path)]) == 2
     assert "--config-dir: name a clip of that folder too" in capsys.readouterr().err
