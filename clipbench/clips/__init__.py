@@ -3,6 +3,6 @@
 Reading order: ``base`` (the contract and the tie rule), ``threshold`` (one learned number),
 ``positivity`` (how it stays valid), ``data_rule`` (how data sets it), ``masks`` (where a masked
 clip acts); every other file is one clip, and the file of the same name under ``conf/clip`` makes it
-a choice. A new clip is two files, its own and its YAML; the formula of its thresholds stands in the
-test file that mirrors it, where ``tests/test_every_clip.py`` looks for it.
+a choice. A new clip is two files, its own and its YAML; its formulas stand once more in the test
+file that mirrors it, where ``tests/test_every_clip.py`` looks for them.
 """

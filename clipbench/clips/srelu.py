@@ -6,9 +6,9 @@
     y = x              for l < x < u
     y = l + a (x - l)  for x <= l        dy/dl = (1 - a) 1[x <= l],  dy/da = (x - l) 1[x < l]
 
-and ``dy/dx`` is the slope of the line, that of the outer one where two meet (Jin et al., 2016). In
-the paper each channel may have its own (``per: channel``), and trains as a leaky ReLU for some
-epochs before it lets go; here ``init`` may be a data rule, and all four learn from the first step.
+and ``dy/dx`` is the slope of the line, that of the outer one where two meet (Jin et al., 2016,
+arXiv 1512.07030). There each channel may have its own (``per: channel``), and is frozen as a leaky
+ReLU for the first epochs; here ``init`` may be a data rule, and all four learn from the first step.
 A slope of exactly one would give its threshold no gradient, so the upper one starts at a half.
 Nothing in the formula keeps the thresholds from crossing; ``interval`` does.
 """

@@ -9,10 +9,11 @@ Seetharaman, Wichern, Pardo and Le Roux, 2020 (arXiv 2007.14469). Between two ra
 is linear, as numpy's.
 
 Two defaults go under this name in the authors' repository, pseeth/autoclip: percentile 10 of one
-global history (its TensorFlow example), and quantile 0.9 of the last 1000 norms of each parameter
-by itself, this step's not included (its torch package). The rule above is that of its first torch
-code, which leaves the percentile open; we start at 10, and ``percentile=90`` gives the other value,
-still over the global history.
+global history (the example of its first TensorFlow code), and quantile 0.9 of the last 1000 norms
+of each parameter by itself, this step's not included (its torch package, which calls the global
+history the original method). The rule above is that of its first torch code, which leaves the
+percentile open; we start at 10, and ``percentile=90`` gives the other value, still over the global
+history.
 
 A low percentile scales nearly every step: with 10, about nine of ten if the norms stay alike. Each
 step sorts the whole history once. It has room for all steps of the run; should more come, the
