@@ -80,6 +80,8 @@ def _counting(same: Sequence[Run]) -> Run:
 def _why_lost(run: Run, metric: str) -> str | None:
     if run.status != "finished":
         cause = (run.cause or "").partition("\n")[0]
+        if cause.startswith(run.status):
+            return cause
         return f"{run.status}: {cause}" if cause else run.status
     if metric not in run.results:
         return f"finished without {metric}"

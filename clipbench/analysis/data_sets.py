@@ -6,6 +6,7 @@ that clip (each may then have its own learning rate), and else if it has the sam
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,20 +49,18 @@ def across(comparisons: Sequence[Comparison]) -> tuple[list[Across], list[str]]:
 
     Returns:
         The configurations with a number (and, but for the reference, a pair) on every data set, and
-        one sentence for each of the others. Both are empty for fewer than two comparisons.
+        a sentence that names the others. Both are empty for fewer than two comparisons.
     """
     if len(comparisons) < 2:
         return [], []
     named = [_named(comparison, by_clip=_one_a_clip(comparisons)) for comparison in comparisons]
     labels = list(dict.fromkeys(label for arms in named for label in arms))
-    found, left_out = [], []
-    for label in labels:
-        gathered = _gather(label, comparisons, named)
-        if gathered is None:
-            left_out.append(f"{label} has no number on every data set and is left out here")
-        else:
-            found.append(gathered)
-    return found, left_out
+    gathered = {label: _gather(label, comparisons, named) for label in labels}
+    found = [one for one in gathered.values() if one is not None]
+    left_out = "; ".join(label for label, one in gathered.items() if one is None)
+    return found, [
+        f"Left out, for want of a number on every data set: {left_out}"
+    ] if left_out else []
 
 
 def across_table(found: Sequence[Across], *, metric: str, notes: Sequence[str] = ()) -> Table:
@@ -94,10 +93,15 @@ def across_table(found: Sequence[Across], *, metric: str, notes: Sequence[str] =
 
 
 def resampled(strata: Strata) -> Estimate:
-    """Give the interquartile mean with its stratified bootstrap interval."""
+    """Give the interquartile mean with its stratified bootstrap interval.
+
+    Where no data set has two numbers there is nothing to draw from, and no interval.
+    """
     low, high = bootstrap(strata, statistic=interquartile_mean)
     size = sum(stratum.size for stratum in strata)
-    return Estimate(size, interquartile_mean(strata), float("nan"), float(low), float(high))
+    if all(stratum.size < 2 for stratum in strata):
+        low = high = np.array(math.nan)
+    return Estimate(size, interquartile_mean(strata), math.nan, float(low), float(high))
 
 
 def _one_a_clip(comparisons: Sequence[Comparison]) -> bool:

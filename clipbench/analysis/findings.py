@@ -54,7 +54,8 @@ class Findings:
         counts[NEVER_STARTED] += len(self.unstarted)
         total = sum(counts.values())
         stands = ", ".join(f"{count} {status}" for status, count in counts.most_common() if count)
-        return f"{total} run{'' if total == 1 else 's'}: {stands}"
+        runs = f"{total} run{'' if total == 1 else 's'}"
+        return f"{runs}: {stands}" if stands else runs
 
     def tables(self, keys: Sequence[str] = tuple(CELLS)) -> list[Table]:
         """Make the table of each comparison; predictions are read if a column needs them."""
@@ -71,9 +72,9 @@ class Findings:
         return made
 
     def together(self) -> list[Table]:
-        """Make the table over all data sets, where there are several."""
+        """Make the table over all data sets, where several have something to compare."""
         found, left_out = across(self.comparisons)
-        if not found:
+        if not any(one.differences for one in found):
             return []
         return [across_table(found, metric=self.comparisons[0].metric, notes=left_out)]
 

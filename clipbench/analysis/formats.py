@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clipbench.analysis.escape import latex, markdown, plain, spreadsheet
 from clipbench.analysis.lost import Lost
@@ -33,8 +33,14 @@ def as_csv(tables: Sequence[Table]) -> str:
     return out.getvalue()
 
 
-def as_json(tables: Sequence[Table], *, lost: Sequence[Lost], **about: Value) -> str:
-    """Write all tables, what was lost, and anything else about them as one JSON document."""
+def as_json(
+    tables: Sequence[Table],
+    *,
+    lost: Sequence[Lost],
+    notes: Sequence[str],
+    about: Mapping[str, Value],
+) -> str:
+    """Write all tables, what was lost, and what is said about them as one JSON document."""
     document = {
         **about,
         "tables": [
@@ -57,11 +63,12 @@ def as_json(tables: Sequence[Table], *, lost: Sequence[Lost], **about: Value) ->
             }
             for one in lost
         ],
+        "notes": list(notes),
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def as_markdown(tables: Sequence[Table], *, lost: Sequence[Lost]) -> str:
+def as_markdown(tables: Sequence[Table], *, lost: Sequence[Lost], notes: Sequence[str]) -> str:
     """Write each table under its title, and what was lost as a list."""
     parts = [_markdown_table(table) for table in tables]
     if lost:
@@ -70,14 +77,14 @@ def as_markdown(tables: Sequence[Table], *, lost: Sequence[Lost]) -> str:
             for one in lost
         ]
         parts.append("\n".join([f"{len(lost)} runs gave no number:", "", *items]))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(markdown, notes)]) + "\n"
 
 
-def as_latex(tables: Sequence[Table], *, lost: Sequence[Lost]) -> str:
+def as_latex(tables: Sequence[Table], *, lost: Sequence[Lost], notes: Sequence[str]) -> str:
     """Write each table as a ``tabular`` (of the package booktabs), what was lost as comments."""
     parts = ["% needs \\usepackage{booktabs}", *(_latex_table(table) for table in tables)]
     parts += [f"% gave no number: {plain(one.who)}: {plain(one.cause)}" for one in lost]
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, *(f"% {plain(note)}" for note in notes)]) + "\n"
 
 
 def _values(table: Table, row: Row) -> dict[str, Value]:

@@ -46,7 +46,7 @@ def labels(runs: Iterable[Run], *, apart: Sequence[str] = ()) -> dict[str, str]:
     Args:
         runs: The set; unreadable runs are passed over.
         apart: Config groups that are shown beside the label, such as ``data``: their choice is left
-            out, and labels are unique only within each choice.
+            out, and labels say what differs, and are unique, only within each choice.
 
     Returns:
         Group hash -> label. The clip stands by its name alone, other keys as ``key=value``, and
@@ -54,17 +54,23 @@ def labels(runs: Iterable[Run], *, apart: Sequence[str] = ()) -> dict[str, str]:
         Configurations that no typed key tells apart show the keys that do, up to three, else the
         beginning of their hash.
     """
-    groups = by_group(runs)
+    places: dict[tuple[str, ...], dict[str, Sequence[Run]]] = {}
+    for group, members in by_group(runs).items():
+        place = tuple(option_of(members, key) for key in apart)
+        places.setdefault(place, {})[group] = members
+    named: dict[str, str] = {}
+    for groups in places.values():
+        named |= _labels_within(groups, apart)
+    return named
+
+
+def _labels_within(groups: Groups, apart: Sequence[str]) -> dict[str, str]:
     keys = [key for key in _shown_keys(groups) if key not in apart]
     named = {group: _label(members, keys) for group, members in groups.items()}
-    places = {
-        group: (named[group], *(option_of(members, key) for key in apart))
-        for group, members in groups.items()
-    }
-    shared = Counter(places.values())
-    for place in [place for place, count in shared.items() if count > 1]:
-        alike = {group: groups[group] for group in groups if places[group] == place}
-        named |= {group: f"{place[0]}, {rest}" for group, rest in _told_apart(alike).items()}
+    shared = Counter(named.values())
+    for label in [label for label, count in shared.items() if count > 1]:
+        alike = {group: groups[group] for group in groups if named[group] == label}
+        named |= {group: f"{label}, {rest}" for group, rest in _told_apart(alike).items()}
     return named
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from textwrap import wrap
 
 from clipbench.analysis.escape import plain
 from clipbench.analysis.tables import Column, Row, Table
 
 _GAP = 2
+_LEAST = 30
 
 
 def table_lines(table: Table, *, width: int) -> list[str]:
@@ -28,10 +30,10 @@ def table_lines(table: Table, *, width: int) -> list[str]:
         for columns in _fitting(table, width=width - max(map(len, labels)))
     ]
     sentences = [column for column in table.columns if column.sentence]
-    blocks += [_sentences(labels, column, table.rows) for column in sentences]
+    blocks += [_sentences(labels, column, table.rows, width=width) for column in sentences]
     blocks += [[plain(note) for note in table.notes]] if table.notes else []
-    parted = [["", *block] for block in blocks]
-    return [plain(table.title), *chain.from_iterable(parted)] if table.title else parted[0][1:]
+    head = [plain(table.title)] if table.title else []
+    return [*head, *chain.from_iterable(["", *block] for block in blocks)][0 if head else 1 :]
 
 
 def _fitting(table: Table, *, width: int) -> Iterator[list[Column]]:
@@ -59,13 +61,16 @@ def _block(labels: Sequence[str], columns: Sequence[Column], rows: Sequence[Row]
     ]
 
 
-def _sentences(labels: Sequence[str], column: Column, rows: Sequence[Row]) -> list[str]:
-    texts = [plain(row.cells[column.key].text) for row in rows]
-    width = max(map(len, labels)) + _GAP
-    return [
-        plain(column.title),
-        *(f"{label:<{width}}{text}" for label, text in zip(labels[1:], texts, strict=True)),
-    ]
+def _sentences(
+    labels: Sequence[str], column: Column, rows: Sequence[Row], *, width: int
+) -> list[str]:
+    indent = max(map(len, labels)) + _GAP
+    lines = [plain(column.title)]
+    for label, row in zip(labels[1:], rows, strict=True):
+        text = plain(row.cells[column.key].text)
+        first, *rest = wrap(text, max(width - indent, _LEAST)) or [""]
+        lines += [f"{label:<{indent}}{first}".rstrip(), *(" " * indent + line for line in rest)]
+    return lines
 
 
 def _texts(column: Column, rows: Sequence[Row]) -> list[str]:

@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "evaluate a finished run on its validation and test parts",
     "rerun": "repeat a run from its run.json, with overrides if wanted",
     "audit": "tell whether thresholds can learn: of all clips, one, your own, or a run",
+    "report": "compare runs over seeds: a table, a page, or data for other programs",
     "data": "list, get or verify the data sets",
     "ls": "list clips, models, data sets, experiments and all other choices",
     "doctor": "show versions, devices, threads and the data sets present",

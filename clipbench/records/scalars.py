@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -38,32 +39,49 @@ def read_scalars(path: Path) -> tuple[list[Sample], int]:
     Raises:
         RunError: There is no such regular file. Damage inside the file never raises.
     """
-    samples: list[Sample] = []
-    damaged = 0
     with open_regular(path) as file:
-        for line in iter(partial(file.readline, MAX_LINE), b""):
-            try:
-                samples.append(_sample(line))
-            except (ValueError, RecursionError):
-                damaged += 1
-    return samples, damaged
+        lines = list(iter(partial(file.readline, MAX_LINE), b""))
+    heads = [head for line in lines if (head := _head(line)) is not None]
+    samples = [sample for record in _parsed(heads) if (sample := _sample(record)) is not None]
+    return samples, len(lines) - len(samples)
 
 
-def _sample(line: bytes) -> Sample:
+def _head(line: bytes) -> str | None:
+    """Give the record of a line up to its histograms, as JSON; None if the line is damaged."""
     body, seal, crc = line.removesuffix(b"}\n").rpartition(_CRC)
-    if not seal or zlib.crc32(b"}", zlib.crc32(body)) != int(crc):
-        raise ValueError("the checksum does not fit the line")
+    if not seal or not crc.isdigit() or zlib.crc32(b"}", zlib.crc32(body)) != int(crc):
+        return None
     end = body.find(_HISTOGRAMS)
-    record = json.loads((body if end < 0 else body[: end + 1]).decode("ascii") + "}")
+    try:
+        return (body if end < 0 else body[: end + 1]).decode("ascii") + "}"
+    except UnicodeDecodeError:
+        return None
+
+
+def _parsed(heads: Sequence[str]) -> list[object]:
+    """Parse records, all at once where none is odd: that takes half the time."""
+    try:
+        records = json.loads(f"[{','.join(heads)}]")
+    except (ValueError, RecursionError):
+        records = []
+    return records if len(records) == len(heads) else [_parsed_alone(head) for head in heads]
+
+
+def _parsed_alone(head: str) -> object:
+    try:
+        return json.loads(head)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _sample(record: object) -> Sample | None:
     if not isinstance(record, dict) or not isinstance(record.get("scalars"), dict):
-        raise ValueError("the line is sealed but is no record")
+        return None
     step, epoch, scalars = record.get("step"), record.get("epoch"), record["scalars"]
-    if not _all_floats(scalars):
+    if type(step) is not int or type(epoch) is not int:
+        return None
+    if set(map(type, scalars.values())) - {float}:
         scalars = {tag: unspell(value) for tag, value in scalars.items()}
-    if type(step) is not int or type(epoch) is not int or not _all_floats(scalars):
-        raise ValueError("the line is sealed but holds other than numbers")
+        if set(map(type, scalars.values())) - {float}:
+            return None
     return Sample(step, epoch, scalars)
-
-
-def _all_floats(scalars: dict[str, object]) -> bool:
-    return not set(map(type, scalars.values())) - {float}

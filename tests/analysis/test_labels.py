@@ -75,6 +75,22 @@ def test_keys_held_apart_are_left_out():
     assert _names(runs, apart=["data"]) == ["relu", "pact"] * 2
 
 
+def test_what_differs_only_between_keys_held_apart_is_left_out_too():
+    epochs = {"digits": 3, "mnist": 9}
+    runs = [
+        made(
+            clip,
+            data=data,
+            overrides=[f"clip={clip}", f"data={data}", f"trainer.epochs={epochs[data]}"],
+            trainer={"epochs": epochs[data]},
+        )
+        for data in epochs
+        for clip in ("relu", "pact")
+    ]
+    assert _names(runs, apart=["data"]) == ["relu", "pact"] * 2
+    assert _names(runs)[3] == "pact, data=mnist, trainer.epochs=9"
+
+
 def test_configurations_that_no_typed_key_tells_apart_are_told_apart():
     few = [made(overrides=["clip=relu"], trainer={"epochs": epochs}) for epochs in (1, 2)]
     assert _names(few) == ["relu, trainer.epochs=1", "relu, trainer.epochs=2"]

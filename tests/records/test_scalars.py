@@ -81,12 +81,15 @@ def test_a_torn_end_costs_the_last_line(tmp_path):
         b'{"step":1,"epoch":0,"scalars":{"a":{}}}',
         b'{"step":1,"epoch":0,"scalars":{"a":' + b"[" * 5000 + b"}}",
         b'{"step":1,"epoch":0,"scalars":{"\xff":1.0}}',
+        b'{"step":1,"epoch":0,"scalars":{}},{"step":2,"epoch":0,"scalars":{}}',
     ],
 )
 def test_a_right_checksum_proves_no_record(tmp_path, body):
-    path = tmp_path / "metrics.jsonl"
-    path.write_bytes(body[:-1] + b',"crc":%d}\n' % zlib.crc32(body))
-    assert read_scalars(path) == ([], 1)
+    path = written(tmp_path / "metrics.jsonl")
+    good, _ = read_scalars(path)
+    with path.open("ab") as file:
+        file.write(body[:-1] + b',"crc":%d}\n' % zlib.crc32(body))
+    assert read_scalars(path) == (good, 1)
 
 
 def test_what_is_no_file_is_refused(tmp_path):
