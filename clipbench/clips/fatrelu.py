@@ -1,8 +1,8 @@
 """FATReLU: ``y = x`` for ``x >= T``, else 0, with a threshold ``T >= 0`` that nothing learns.
 
-``dy/dx = 1[x >= T]`` (forced activation threshold; Kurtz et al., 2020): a ReLU with more zeros.
-The threshold's own derivative is zero almost everywhere, so it is chosen, or set from data once;
-``fatrelu_piecewise`` and ``jumprelu`` are the forms that learn it. An input exactly at ``T``
+``dy/dx = 1[x >= T]`` (forced activation threshold; Kurtz et al., 2020, PMLR 119): a ReLU with more
+zeros. The threshold's own derivative is zero almost everywhere, so it is chosen, or set from data
+once; ``fatrelu_piecewise`` and ``jumprelu`` are the forms that learn it. An input exactly at ``T``
 passes, and with it its gradient: at ``T = 0`` this is ReLU but for the gradient at zero.
 """
 

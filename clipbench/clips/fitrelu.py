@@ -5,11 +5,12 @@ With ``s = s(k (t - x))``::
     dy/dx = 1[x > 0] (s - k x s (1 - s))
     dy/dt = 1[x > 0] k x s (1 - s)
 
-Ghavami, Sadati, Fang and Shannon, 2021. It is no saturating clip: what lies far beyond the bound
-goes to zero, so that a wrong, very large value is dropped. The bound learns from inputs within a
-few ``1 / k`` of it. The paper bounds each neuron and trains the bounds after the network; here they
-are trained with it, and a bound for each neuron starts from a data rule: ``per: neuron`` with
-``init: percentile:100`` starts at the largest absolute input that the first batch shows.
+Ghavami, Sadati, Fang and Shannon, 2021 (FitAct, arXiv 2112.13544). It is no saturating clip: what
+lies far beyond the bound goes to zero, so that a wrong, very large value is dropped. The bound
+learns from inputs within a few ``1 / k`` of it. The paper bounds each neuron and trains the bounds
+after the network; here they are trained with it, and a bound for each neuron starts from a data
+rule: ``per: neuron`` with ``init: percentile:100`` starts at the largest absolute input that the
+first batch shows.
 """
 
 from __future__ import annotations

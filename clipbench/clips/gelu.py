@@ -1,8 +1,8 @@
 """GELU: ``y = x F(x)`` with the normal distribution function ``F``; ``dy/dx = F(x) + x f(x)``.
 
-Here ``F(x) = (1 + erf(x / sqrt 2)) / 2`` and ``f`` is its density (Hendrycks and Gimpel, 2016).
-With ``approximate: tanh``, ``F`` is ``(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2``. Smooth, so
-next to no output is exactly zero.
+Here ``F(x) = (1 + erf(x / sqrt 2)) / 2`` and ``f`` is its density (Hendrycks and Gimpel, 2016,
+arXiv 1606.08415). With ``approximate: tanh``, ``F`` is
+``(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2``. Smooth, so next to no output is exactly zero.
 """
 
 from __future__ import annotations

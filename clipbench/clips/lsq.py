@@ -1,6 +1,7 @@
-"""LSQ: a clip and a grid of ``2^bits`` levels whose step ``s > 0`` is learned (Esser et al., 2020).
+"""LSQ: a clip and a grid of ``2^bits`` levels whose step ``s > 0`` is learned.
 
-With ``Q = 2^bits - 1``, ``u = x / s`` and ``round`` to the nearest integer, ties to even::
+With ``Q = 2^bits - 1``, ``u = x / s`` and ``round`` to the nearest integer, ties to even (Esser et
+al., 2020, arXiv 1902.08153)::
 
     y     = s round(min(max(u, 0), Q))
     dy/dx = 1 where 0 < u < Q, else 0

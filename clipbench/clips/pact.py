@@ -1,8 +1,9 @@
-"""PACT: ``y = min(max(x, 0), t)`` with a learned threshold ``t > 0`` (Choi et al., 2018).
+"""PACT: ``y = min(max(x, 0), t)`` with a learned threshold ``t > 0``.
 
-``dy/dx = 1[0 < x < t]`` and ``dy/dt = 1[x >= t]``. With ``bits`` the result is rounded to
-``2^bits`` even levels from 0 to ``t``; the gradient passes straight through the rounding and ``t``
-in the step of the grid counts as constant, so that both slopes stay as they are and are estimates.
+``dy/dx = 1[0 < x < t]`` and ``dy/dt = 1[x >= t]`` (Choi et al., 2018, arXiv 1805.06085). With
+``bits`` the result is rounded to ``2^bits`` even levels from 0 to ``t``; the gradient passes
+straight through the rounding and ``t`` in the step of the grid counts as constant, so that both
+slopes stay as they are and are estimates.
 
 No input pulls ``t`` down but those above it, so the method decays ``t`` like a weight, and here
 that is the default. Public codes start it at 6, 8, 10 or 20. Normalised pre-activations hardly

@@ -1,8 +1,8 @@
 """PReLU: ``y = x`` for ``x > 0``, else ``a x`` with a learned slope ``a``.
 
-``dy/dx`` is 1 or ``a``; ``dy/da = x 1[x < 0]`` (He, Zhang, Ren and Sun, 2015). The slope starts at
-0.25, may take any sign and is not decayed, as in the paper: decay would pull it towards ReLU. It is
-a learned activation but no clip: the control for "anything learned helps".
+``dy/dx`` is 1 or ``a``; ``dy/da = x 1[x < 0]`` (He, Zhang, Ren and Sun, 2015, arXiv 1502.01852).
+The slope starts at 0.25, may take any sign and is not decayed, as in the paper: decay would pull it
+towards ReLU. It is a learned activation but no clip: the control for "anything learned helps".
 """
 
 from __future__ import annotations

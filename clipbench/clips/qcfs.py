@@ -1,6 +1,7 @@
-"""QCFS: a learned clip on a grid of a few steps, for networks that will spike (Bu et al., 2022).
+"""QCFS: a learned clip on a grid of a few steps, for networks that will spike.
 
-The quantisation clip-floor-shift function, with ``T`` steps and ``z = floor(x T / t + 1/2) / T``::
+The quantisation clip-floor-shift function of Bu et al., 2022 (arXiv 2303.04347), with ``T`` steps
+and ``z = floor(x T / t + 1/2) / T``::
 
     y     = t min(max(z, 0), 1)
     dy/dx = 1 where 0 < z < 1, else 0

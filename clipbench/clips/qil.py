@@ -1,6 +1,6 @@
 """QIL: an interval with learned centre ``c`` and half width ``d > 0``, mapped to 0 .. 1.
 
-With ``u = (x - (c - d)) / (2 d)`` (Jung et al., 2019)::
+With ``u = (x - (c - d)) / (2 d)`` (Jung et al., 2019, arXiv 1808.05779)::
 
     y     = min(max(u, 0), 1)
     dy/dx = 1 / (2 d), dy/dc = -1 / (2 d), dy/dd = -(x - c) / (2 d^2)    where 0 < u < 1, else 0

@@ -1,7 +1,7 @@
 """SiLU: ``y = x s(x)`` with the logistic ``s``; ``dy/dx = s + x s (1 - s)``.
 
-Elfwing, Uchibe and Doya, 2017. Smooth, so next to no output is exactly zero: sparsity is about zero
-unless an epsilon is declared.
+Elfwing, Uchibe and Doya, 2017 (arXiv 1702.03118). Smooth, so next to no output is exactly zero:
+sparsity is about zero unless an epsilon is declared.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Swish: ``y = x s(beta x)`` with the logistic ``s`` and a learned ``beta``.
 
-``dy/dx = s + beta x s (1 - s)`` and ``dy/dbeta = x^2 s (1 - s)`` (Ramachandran, Zoph and Le, 2017).
-With ``beta = 1`` it is ``silu``, with ``beta = 0`` it is ``x / 2``, and a large ``beta`` comes
-close to ReLU. Any sign is allowed, and nothing decays ``beta``: decay would pull it towards the
-line. A learned activation but no clip, like ``prelu``.
+``dy/dx = s + beta x s (1 - s)`` and ``dy/dbeta = x^2 s (1 - s)`` (Ramachandran, Zoph and Le, 2017,
+arXiv 1710.05941). With ``beta = 1`` it is ``silu``, with ``beta = 0`` it is ``x / 2``, and a large
+``beta`` comes close to ReLU. Any sign is allowed, and nothing decays ``beta``: decay would pull it
+towards the line. A learned activation but no clip, like ``prelu``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TQT: a clip and a grid whose step is a power of two, by a threshold learned in octaves.
 
 The learned number is ``log2 t``. With ``Q = 2^bits - 1``, ``u = x / s`` and ``round`` to the
-nearest integer, ties to even (Jain, Gural, Wu and Dick, 2020)::
+nearest integer, ties to even (Jain, Gural, Wu and Dick, 2020, arXiv 1903.08066)::
 
     s       = 2^ceil(log2 t) / 2^bits
     y       = s min(max(round(u), 0), Q)
