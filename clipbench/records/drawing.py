@@ -120,7 +120,7 @@ class Panel:
         self, xs: Sequence[float], ys: Sequence[float], *, color: Color, width: float = 2
     ) -> None:
         """Draw a line through the finite points."""
-        points = [self.place(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
+        points = [self.place(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x + y)]
         if len(points) > 1:
             self._drawing.line(points, color=color, width=width)
 

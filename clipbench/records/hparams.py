@@ -54,6 +54,9 @@ NUMBERS = (
 )
 # What else was typed: without it two rows could look alike.
 OTHERS = "other overrides"
+# The page shows five of the choices before it is asked for more, first those that are said to
+# differ, by name.
+FIRST = ("clip", "data", "grad_clip", "model", "optim.lr")
 
 # All but the second are recorded once, at the end: a run that failed has no part in their means.
 METRICS = {
@@ -65,6 +68,8 @@ METRICS = {
     "threshold_movement/mean": "distance of thresholds from start to end, mean of thresholds",
     "seconds/total": "time of the run in seconds",
 }
+
+_GROUP_DIGITS = 12  # the page has no room for more
 
 # Known from the folder's name or without a say in the result.
 _NOT_SHOWN = ("seed", "num_seeds", "name", "trust", "data.root", "data.offline")
@@ -86,7 +91,7 @@ def session_start(manifest: Manifest) -> Summary.Value:
     """Return the record of a run's choices."""
     start = SessionStartInfo(
         hparams=dict(_choices(manifest)),
-        group_name=manifest["group"],
+        group_name=manifest["group"][:_GROUP_DIGITS],
         start_time_secs=started(manifest),
     )
     data = HParamsPluginData(session_start_info=start)
@@ -150,7 +155,7 @@ def _time(manifest: Manifest, key: str) -> float:
 
 
 def _column(name: str, kind: int) -> HParamInfo:
-    return HParamInfo(name=name, display_name=name, type=kind)
+    return HParamInfo(name=name, display_name=name, type=kind, differs=name in FIRST)
 
 
 def _record(tag: str, data: HParamsPluginData) -> Summary.Value:

@@ -6,7 +6,7 @@ there already is not added again. So every run writes its own and the page shows
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.custom_scalar import metadata
@@ -31,29 +31,23 @@ def run_layout(tags: Collection[str]) -> Layout:
     Args:
         tags: Those of its scalars; thresholds get a chart each, over the inputs they cut.
     """
+    thresholds = [
+        _lines("thresholds of all sites", r"threshold/(?!.*/(min|max)$)"),
+        *_thresholds_over_inputs(tags),
+    ]
+    sparsity = [
+        _lines("share of zeros at all sites", r"sparsity/(?!mean$|elements$)"),
+        _lines("share of inputs at or beyond a threshold", r"saturation/(?!mean$)"),
+    ]
+    learning = [
+        _lines("loss", r"(train|val)/loss$"),
+        _lines("accuracy", r"(train|val)/accuracy$"),
+    ]
     return Layout(
         category=[
-            Category(
-                title="Thresholds",
-                chart=[
-                    _lines("thresholds of all sites", r"threshold/(?!.*/(min|max)$)"),
-                    *_thresholds_over_inputs(tags),
-                ],
-            ),
-            Category(
-                title="Sparsity",
-                chart=[
-                    _lines("share of zeros at all sites", r"sparsity/(?!mean$|elements$)"),
-                    _lines("share of inputs at or beyond a threshold", r"saturation/(?!mean$)"),
-                ],
-            ),
-            Category(
-                title="Train against validation",
-                chart=[
-                    _lines("loss", r"(train|val)/loss$"),
-                    _lines("accuracy", r"(train|val)/accuracy$"),
-                ],
-            ),
+            _section("Thresholds", thresholds),
+            _section("Sparsity", sparsity),
+            _section("Train against validation", learning),
         ]
     )
 
@@ -61,7 +55,7 @@ def run_layout(tags: Collection[str]) -> Layout:
 def summary_layout(tags: Iterable[str]) -> Layout:
     """Return the layout of means over seeds: one chart a tag, with the interval as a band."""
     charts = [_margin(tag, *interval_tags(tag)) for tag in tags]
-    return Layout(category=[Category(title="Mean over seeds with its 95 % interval", chart=charts)])
+    return Layout(category=[_section("Mean over seeds with its 95 % interval", charts)])
 
 
 def interval_tags(tag: str) -> tuple[str, str, str]:
@@ -92,6 +86,11 @@ def _thresholds_over_inputs(tags: Collection[str]) -> Iterable[Chart]:
         if all(end in tags for end in ends):
             title = f"{found.site}: {found.name} threshold over its inputs, {low} to {high}"
             yield _margin(title, tag, *ends)
+
+
+def _section(title: str, charts: Sequence[Chart]) -> Category:
+    # The page shows the charts of a section last first.
+    return Category(title=title, chart=reversed(charts))
 
 
 def _lines(title: str, pattern: str) -> Chart:
