@@ -15,11 +15,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from clipbench.analysis.bands import Band
 from clipbench.analysis.canvas import INK, WIDTH, blank, room, short, styled, svg
+from clipbench.analysis.escape import plain
 from clipbench.analysis.palette import Look
 
 COLUMNS = 2
-_LETTERS = 29
-_TALL, _TITLE, _FOOT, _LEFT, _RIGHT = 1.1, 0.3, 0.42, 0.5, 0.08  # inches
+_LETTERS = 26
+_TALL, _TITLE, _GAP, _FOOT, _LEFT, _RIGHT = 1.1, 0.28, 0.12, 0.42, 0.5, 0.08  # inches
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,11 @@ def draw_band(axes: Axes, band: Band, *, colour: str, line: str = "-", alpha: fl
     axes.plot(band.steps, band.middle, color=colour, linestyle=line, alpha=alpha)
 
 
-def title(axes: Axes, text: str, look: Look) -> None:
-    """Name a panel in the colour of its configuration."""
+def title(axes: Axes, label: str, look: Look, site: str = "") -> None:
+    """Name a panel, in the colour of its configuration."""
+    text = f"{short(label, _LETTERS - len(site) - 2)}, {site}" if site else short(label, _LETTERS)
     # With y given matplotlib does not measure every tick to find it, which takes a quarter of all.
-    axes.set_title(short(text, _LETTERS), loc="left", color=look.colour, fontsize=8.5, pad=4, y=1.0)
+    axes.set_title(plain(text), loc="left", color=look.colour, fontsize=8.5, pad=4, y=1.0)
 
 
 def grid(figure: Figure, count: int, *, columns: int = COLUMNS) -> Iterator[Axes]:
@@ -94,7 +96,7 @@ def grid(figure: Figure, count: int, *, columns: int = COLUMNS) -> Iterator[Axes
     for place in range(count):
         row, column = divmod(place, columns)
         left = _LEFT + column * (wide + _LEFT + _RIGHT)
-        axes = room(figure, (left, _TITLE + row * (_TALL + _TITLE + 0.22), wide, _TALL))
+        axes = room(figure, (left, _TITLE + row * (_TALL + _TITLE + _GAP), wide, _TALL))
         axes.grid(axis="y")
         axes.locator_params(axis="x", nbins=4)
         last = place + columns >= count
@@ -106,4 +108,4 @@ def grid(figure: Figure, count: int, *, columns: int = COLUMNS) -> Iterator[Axes
 
 def grid_height(count: int, *, columns: int = COLUMNS) -> float:
     """Give the height in inches that so many panels need."""
-    return math.ceil(count / columns) * (_TALL + _TITLE + 0.22) + _FOOT - 0.22
+    return math.ceil(count / columns) * (_TALL + _TITLE + _GAP) + _FOOT - _GAP

@@ -22,7 +22,7 @@ from clipbench.analysis.statistics import estimate
 from clipbench.analysis.strips import Strip, strip_chart
 from clipbench.analysis.trajectories import Trained, cut_chart, placed_sites, trajectory_chart
 
-MOST_PANELS = 12
+MOST_PANELS, MOST_CUT = 10, 8
 _DOTS = "Each dot is a seed; the marker is the mean, its bar the 95 % t-interval."
 _BANDS = "Lines are medians over seeds, bands reach from the 10 % to the 90 % quantile."
 
@@ -157,7 +157,7 @@ def _front(subject: Subject) -> Figure | None:
 
 
 def _trajectories(subject: Subject) -> Figure | None:
-    trained = [one for one in _trained(subject) if one.thresholds()]
+    trained = _trained(subject)
     if not trained:
         return None
     return Figure(
@@ -175,11 +175,11 @@ def _cuts(subject: Subject) -> Figure | None:
         return None
     return Figure(
         "What thresholds cut",
-        cut_chart(trained[: MOST_PANELS // 2]),
+        cut_chart(trained[:MOST_CUT]),
         "Grey: the inputs of the clip on the validation part, from the 1 % to the 99 % quantile, "
         "darker from the median to the 90 % one. A threshold outside the grey cuts almost "
         "nothing; one inside it decides what passes. First and last site."
-        f"{_cut_off(len(trained), MOST_PANELS // 2)}",
+        f"{_cut_off(len(trained), MOST_CUT)}",
     )
 
 
@@ -253,7 +253,8 @@ def _ends(subject: Subject, arm: Arm) -> list[int]:
 
 
 def _trained(subject: Subject) -> list[Trained]:
-    return [Trained(a.label, subject.looks[a.label], subject.history(a)) for a in subject.arms]
+    trained = [Trained(a.label, subject.looks[a.label], subject.history(a)) for a in subject.arms]
+    return [one for one in trained if one.has_moved_on]
 
 
 def _measured(arm: Arm, tag: str) -> list[float]:

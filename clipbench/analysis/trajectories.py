@@ -34,6 +34,12 @@ class Trained:
     look: Look
     histories: Sequence[History]
 
+    @property
+    def has_moved_on(self) -> bool:
+        """Whether some threshold was recorded after the start, so that there is a line to draw."""
+        tags = [tag for held in self.thresholds().values() for tag in held]
+        return any(len(history.values(tag)) > 1 for history in self.histories for tag in tags)
+
     def thresholds(self) -> dict[str, list[str]]:
         """Give the tags of its thresholds by site, in the order of the model; channels by mean."""
         tags = dict.fromkeys(tag for history in self.histories for tag in history.series)
@@ -69,7 +75,7 @@ def cut_chart(trained: Sequence[Trained], *, sites: int = 2) -> bytes:
                 shown = band(one.histories, tag)
                 if name_of(tag) in _PLACES and shown is not None:
                     draw_band(axes, shown, colour=one.look.colour, line=_DASHES[name_of(tag)])
-            title(axes, f"{one.label}, {site}", one.look)
+            title(axes, one.label, one.look, site)
         return svg(figure)
 
 
