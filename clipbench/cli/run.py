@@ -15,7 +15,7 @@ import torch
 
 from clipbench.cli.assemble import assemble, ordered, shape_of
 from clipbench.cli.conclusion import conclude
-from clipbench.cli.errors import DIVERGED, DONE, USAGE, complain, describe
+from clipbench.cli.errors import DIVERGED, DONE, USAGE, describe
 from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
 from clipbench.cli.stopping import StopRequest
@@ -43,10 +43,6 @@ OF_AN_ATTEMPT = (
     "checkpoints/*.pt",
     "images/*.png",
 )
-
-
-class OutOfMemory(Exception):
-    """The run did not fit into memory."""
 
 
 def run_seed(
@@ -123,11 +119,12 @@ def _run(
         hint = "Try a smaller optim.lr, or grad_clip=norm."
         print(f"clipbench: {error}\n  {path}\n  {hint}", file=sys.stderr)
         return DIVERGED
-    except OutOfMemory as error:
-        _finish(run, "failed", cause=str(error))
-        complain(error)
-        return USAGE
     except BaseException as error:
+        if _is_out_of_memory(error):
+            hint = _memory_hint(device, config["trainer"]["batch_size"])
+            _finish(run, "failed", cause=hint)
+            print(f"clipbench: {hint}", file=sys.stderr)
+            return USAGE
         _finish(run, "failed", cause=describe(error) or type(error).__name__)
         raise
     _finish(run, "finished", results=results)
@@ -160,25 +157,20 @@ def _train_and_test(
     watching = progress(epochs=trainer["epochs"], steps_per_epoch=steps, label=label)
     with Recorder(path) as recorder, watching as shown:
         record_samples(recorder, data)
-        try:
-            last = train(
-                parts.state,
-                train_batches=parts.train_batches,
-                val_batches=parts.val_batches,
-                epochs=trainer["epochs"],
-                log_every=trainer["log_every"],
-                grad_clip=parts.grad_clip,
-                regularizer=parts.regularizer,
-                probes=parts.probes,
-                recorder=recorder,
-                progress=shown,
-                should_stop=stop,
-                save=lambda state: _save(path, state, recorder),
-            )
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if _is_out_of_memory(error):
-                raise OutOfMemory(_memory_hint(device, trainer["batch_size"])) from error
-            raise
+        last = train(
+            parts.state,
+            train_batches=parts.train_batches,
+            val_batches=parts.val_batches,
+            epochs=trainer["epochs"],
+            log_every=trainer["log_every"],
+            grad_clip=parts.grad_clip,
+            regularizer=parts.regularizer,
+            probes=parts.probes,
+            recorder=recorder,
+            progress=shown,
+            should_stop=stop,
+            save=lambda state: _save(path, state, recorder),
+        )
         if awaits_bounds(model):
             set_bounds(model, ordered(data, "train", config))
             _save(path, parts.state, recorder)  # in place of the one without bounds

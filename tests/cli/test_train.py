@@ -266,11 +266,12 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_disk(tmp_path, capsys):
     assert len(said.splitlines()) <= 3
 
 
-def test_out_of_memory_ends_with_a_hint(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("place", ["assemble", "train", "conclude"])
+def test_out_of_memory_ends_with_a_hint(place, tmp_path, capsys, monkeypatch):
     def full(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr("clipbench.cli.run.train", full)
+    monkeypatch.setattr(f"clipbench.cli.run.{place}", full)
     assert train(tmp_path / "a") == 2
     said = capsys.readouterr().err.splitlines()
     assert "trainer.batch_size=64" in said[-1]
