@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
+from clipbench.cli.folders import RESERVED
 from clipbench.cli.nearest import nearest
 from clipbench.cli.settings import Root, Sweep, Trainer
 from clipbench.training.build import OWN_PACKAGE, resolve
@@ -51,6 +52,8 @@ def faults_of(config: Mapping[str, Any], *, trust: Sequence[str] = ()) -> list[s
     own = {key: value for key, value in config.items() if key not in groups}
     faults = _faults_of_keys("", own, _parameters(Root), extra_words=[*groups, "sweep"])
     faults += _faults_of_absence("", own, _parameters(Root))
+    if config.get("name") == RESERVED:
+        faults.append(f"name: '{RESERVED}' is where runs without a name lie; choose another")
     faults += [f"the group '{group}' is missing" for group in groups if group not in config]
     for group, settings in SETTINGS.items():
         node, parameters = config.get(group) or {}, _parameters(settings)

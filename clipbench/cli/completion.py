@@ -2,12 +2,14 @@
 
 Hydra's shell function calls ``clipbench --shell-completion query=bash`` with the line typed so far
 in the environment. The first word is ours to complete; behind ``train`` the word is cut out and
-Hydra answers as if it had been called itself.
+Hydra answers as if it had been called itself; the flags are ours again, because it offers none.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stderr, suppress
 
 from clipbench.cli.main import COMMANDS
 
@@ -25,17 +27,25 @@ def main(arguments: list[str]) -> int:
         return 0
     if asked and words[1] != "train":
         return 0
-    if asked:
-        shortened = line.replace(f" {words[1]}", "", 1)
-        os.environ["COMP_LINE"] = shortened
-        os.environ["COMP_POINT"] = str(len(shortened))
-    return _through_hydra(arguments)
+    if not asked:
+        return _through_hydra(arguments)
+    typed = line.rpartition(" ")[2]
+    if typed.startswith("-"):
+        from clipbench.cli.flags import FLAGS
+
+        print("\n".join(flag for flag in FLAGS if flag.startswith(typed)))
+        return 0
+    shortened = line.replace(f" {words[1]}", "", 1)
+    os.environ["COMP_LINE"] = shortened
+    os.environ["COMP_POINT"] = str(len(shortened))
+    # A line that is not finished may be one that Hydra refuses; then there is nothing to offer.
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), suppress(SystemExit):
+        _through_hydra(arguments)
+    return 0
 
 
 def _through_hydra(arguments: list[str]) -> int:
     """Let Hydra answer under the program's own name, to which its shell function is bound."""
-    import sys
-
     from clipbench.cli.through_hydra import hydra_main
 
     before = sys.argv

@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="KEY=VALUE",
         help=f"of {', '.join(MAY_CHANGE)}",
     )

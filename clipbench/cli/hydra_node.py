@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 MAY_DIFFER = ("run.dir", "sweep.dir", "launcher", "verbose", "searchpath")
 # What composition itself writes: which overrides came, which options were chosen, where from.
-BOOKKEEPING = ("overrides", "runtime", "job.override_dirname", "job.config_name", "mode")
+BOOKKEEPING = ("overrides", "runtime", "job.override_dirname", "job.config_name")
 MAY_BE_NAMED = (
     "hydra._internal.core_plugins.",
     "hydra_plugins.hydra_joblib_launcher.",

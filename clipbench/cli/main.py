@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from clipbench.cli.errors import guarded
+from clipbench.cli.errors import INTERRUPTED, guarded
 
 COMMANDS = {
     "train": "train a network under a clip; takes Hydra overrides, -m for a sweep",
@@ -71,13 +71,17 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print(unknown_command(word), file=sys.stderr)
         return 2
+    try:
+        return guarded(lambda: _run(module, rest))
+    except KeyboardInterrupt:  # a run that trains has its own way to stop
+        print("clipbench: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(module: str, arguments: list[str]) -> int:
     run: Callable[[list[str]], int] = import_module(f"clipbench.cli.{module}").main
-    return guarded(lambda: _said(run(rest)))
-
-
-def _said(code: int) -> int:
-    """Bring out what was printed while whoever reads it may still have gone."""
-    sys.stdout.flush()
+    code = run(arguments)
+    sys.stdout.flush()  # while whoever reads it may still have gone
     return code
 
 

@@ -25,7 +25,9 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="a run directory")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for clipbench train")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="as for clipbench train"
+    )
     parsed = parser.parse_args(arguments)
     return guarded(lambda: _rerun(parsed.run, parsed.overrides))
 

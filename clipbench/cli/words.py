@@ -127,17 +127,17 @@ class Groups:
 
 def _wrong_option(groups: Groups, override: Override) -> str | None:
     """Return what is wrong with a group choice, or None (also for what is no group choice)."""
-    value = override.value()
-    if override.is_delete() or value is None:
+    if override.is_delete():
         return None
-    chosen = value if isinstance(value, list) else [value]
+    value = override.value()
+    chosen = value if isinstance(value, list) else ["null" if value is None else value]
     problems = (_wrong_choice(groups, override.key_or_group, str(choice)) for choice in chosen)
     return next((problem for problem in problems if problem is not None), None)
 
 
 def _wrong_choice(groups: Groups, group: str, choice: str) -> str | None:
     options = groups.options(group)
-    if not options or choice == "null" or choice.startswith("["):
+    if not options or choice.startswith("["):
         return None
     if choice not in options:
         return f"{group}: no option '{choice}'; {nearest(choice, options)}"

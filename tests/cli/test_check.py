@@ -36,6 +36,11 @@ WRONG = [
     ("model.num_classes=3", "supplied by clipbench"),
     ("trainer.device=gpu", "trainer.device"),
     ("name=../x", "name"),
+    ("name=runs", "name: 'runs' is where runs without a name lie"),
+    ("hydra.mode=MULTIRUN", "hydra.mode: this cannot be changed"),
+    ("clip=null", "clip: no option 'null'; choose from"),
+    ("experiment=null", "experiment: no option 'null'"),
+    ("hydra/launcher=null", "hydra/launcher: no option 'null'"),
     ("data.val_size=0", "greater than or equal to 1"),
     ("model.widths=[]", "model.widths"),
     ("clip._target_=os.system", "clip._target_"),
@@ -242,6 +247,33 @@ def test_flags_that_would_bypass_the_check_are_refused(flags):
 
     with pytest.raises(ConfigError, match="use "):
         parse_arguments(flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--multrun"], "--multrun: no such flag; did you mean '--multirun'?"),
+        (["--cfg", "job", "-m"], "--multirun and --cfg: only one of them at a time"),
+        (["--info", "--cfg", "job"], "--cfg and --info: only one of them at a time"),
+    ],
+    ids=str,
+)
+def test_flags_that_are_wrong_are_named(flags, named):
+    from clipbench.cli.flags import parse_arguments
+
+    with pytest.raises(ConfigError) as caught:
+        parse_arguments(["clip=relu", *flags])
+    assert caught.value.faults == [named]
+
+
+def test_a_wrong_value_of_a_flag_takes_two_lines(capsys):
+    from clipbench.cli.flags import parse_arguments
+
+    with pytest.raises(SystemExit, match="2"):
+        parse_arguments(["--cfg", "jbo"])
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage.startswith("usage: clipbench train ")
+    assert "invalid choice: 'jbo'" in error
 
 
 def test_a_wrong_word_exits_2_and_leaves_nothing(tmp_path):

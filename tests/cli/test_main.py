@@ -68,6 +68,15 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("clipbench 0.")
 
 
+def test_a_stop_before_a_run_trains_is_said_in_one_line(monkeypatch, capsys):
+    def stopped(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clipbench.cli.ls.main", stopped)
+    assert main(["ls"]) == 130
+    assert capsys.readouterr().err == "clipbench: stopped\n"
+
+
 def test_a_reader_that_has_gone_is_no_error():
     command = f"{sys.executable} -m clipbench.cli.main ls clips | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
