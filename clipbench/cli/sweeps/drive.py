@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,11 +16,12 @@ from clipbench.cli.compose import OWN_JOBS, Composition
 from clipbench.cli.errors import DONE, INTERRUPTED, TERMINATED
 from clipbench.cli.hydra_set_up import let_workers_find_plugins
 from clipbench.cli.sweeps.attempt import STOP_FILE
+from clipbench.cli.sweeps.estimate import estimate
 from clipbench.cli.sweeps.lost import record_stale
 from clipbench.cli.sweeps.outcome import ending, show_end
 from clipbench.cli.sweeps.plan import make_plan
 from clipbench.cli.sweeps.progress import echoed
-from clipbench.cli.sweeps.shown import announced, listed
+from clipbench.cli.sweeps.shown import announced, expected, listed
 from clipbench.cli.through_hydra import through_hydra
 from clipbench.records.lock import exclusive
 from clipbench.records.sweep_file import PlannedJob, write_sweep
@@ -48,8 +49,13 @@ def drive(composition: Composition, folder: Path, *, flags: Sequence[str], dry_r
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder):
         print(announced(jobs, composition.refused, folder), file=sys.stderr)
-        write_sweep(folder, jobs, settings=_settings(composition))
+        settings = _settings(composition)
+        write_sweep(folder, jobs, settings=settings)
         (folder / STOP_FILE).unlink(missing_ok=True)
+        to_do = [job for job in jobs if not job.done]
+        if to_do:
+            at_once = min(len(to_do), _at_once(composition, settings))
+            print(expected(estimate(to_do), at_once=at_once), file=sys.stderr)
         code = _launch(jobs, [*flags, *_launcher_words(composition)], folder)
         record_stale(jobs, folder)
         show_end(jobs, composition.refused, folder)
@@ -80,6 +86,15 @@ def _settings(composition: Composition) -> dict[str, Any]:
     if settings["jobs_at_once"] is None and _launcher(composition) == "submitit_local":
         settings["jobs_at_once"] = os.cpu_count()
     return settings
+
+
+def _at_once(composition: Composition, settings: Mapping[str, Any]) -> int:
+    """Return how many jobs run at a time, as far as this machine knows."""
+    launcher, cores = composition.jobs[0].hydra.launcher, os.cpu_count() or 1
+    workers = {"joblib": launcher.get("n_jobs"), "ray": -1, "submitit_local": -1}
+    asked = workers.get(_launcher(composition), 1)
+    started = cores if asked is None or asked < 0 else asked
+    return min(started, settings["jobs_at_once"] or started)
 
 
 def _launcher(composition: Composition) -> str:

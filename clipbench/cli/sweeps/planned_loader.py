@@ -41,4 +41,6 @@ class PlannedLoader:
                 config[key] = value
             config.hydra.overrides.task = list(job.overrides)
             config.hydra.sweep.subdir = job.folder
+            # A worker has nothing to log: its child does, and writes to the job's own file.
+            config.hydra.job_logging = config.hydra.hydra_logging
         return config

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipbench.cli.compose import Refused
+from clipbench.cli.sweeps.estimate import Cost
 from clipbench.records.sweep_file import PlannedJob
 
 
@@ -19,6 +20,33 @@ def listed(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path)
 def announced(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path) -> str:
     """Say in a line what starts now, and name what cannot run."""
     return "\n".join([_counted(jobs, refused, folder), *_named(refused)])
+
+
+def expected(cost: Cost | None, *, at_once: int) -> str:
+    """Say about how long the jobs to do will take, and how much disk.
+
+    >>> expected(Cost(seconds=5400, bytes=3_000_000), at_once=2)
+    'about 45 min at 2 jobs at a time, about 3 MB'
+    """
+    if cost is None:
+        return "how long it takes is not known: a first epoch on trial failed"
+    beside = f" at {at_once} jobs at a time" if at_once > 1 else ""
+    return f"about {duration(cost.seconds / at_once)}{beside}, about {_size(cost.bytes)}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span in its largest fitting unit.
+
+    >>> duration(42.4), duration(150), duration(9000)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.2g} min" if seconds < 6000 else f"{seconds / 3600:.2g} h"
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:.0f} MB" if number < 1e9 else f"{number / 1e9:.1f} GB"
 
 
 def _counted(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path) -> str:
