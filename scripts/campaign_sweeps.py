@@ -109,7 +109,7 @@ def failures(launcher: str, kind: str) -> bool:
             cwd=folder, env=environment(folder, token), capture_output=True, text=True,
         )  # fmt: skip
         good = {path: run for path, run in runs(folder).items() if run["status"] == "finished"}
-        named = first.stderr.rpartition("without a result")[2]
+        named = first.stdout.rpartition("gave no number")[2]
         causes = sum(CAUSES[kind] in line for line in named.splitlines() if "failed" in line)
         (folder / "trouble").unlink()
         second = subprocess.run(

@@ -25,7 +25,7 @@ def run_hydra_job(config: DictConfig) -> None:
     own = {str(key): value for key, value in plain.items() if key != "sweep"}
     if HydraConfig.get().mode == RunMode.RUN:
         sys.exit(_run_alone(own))
-    _run_in_sweep()
+    _run_in_sweep(first_seed=own["seed"])
 
 
 def _run_alone(config: dict[str, Any]) -> int:
@@ -41,13 +41,14 @@ def _run_alone(config: dict[str, Any]) -> int:
     )
 
 
-def _run_in_sweep() -> None:
+def _run_in_sweep(*, first_seed: int) -> None:
     # Nothing here imports torch: a worker only watches, the child computes.
     from clipbench.cli.sweeps.worker import work
 
     node = HydraConfig.get()
     sweep = relative(Path(node.sweep.dir).absolute())
-    work(sweep, node.sweep.subdir, remote=_may_outlive_its_driver(node.launcher))
+    remote = _may_outlive_its_driver(node.launcher)
+    work(sweep, node.sweep.subdir, first_seed=first_seed, remote=remote)
 
 
 def _may_outlive_its_driver(launcher: DictConfig) -> bool:

@@ -8,6 +8,8 @@ from clipbench.records.lock import is_held
 from clipbench.records.run_dir import RUN_FILE, RunDirectory, read_run
 from clipbench.records.sweep_file import PlannedJob
 
+NOT_STARTED = "not started"
+
 
 def record_lost(job: PlannedJob, sweep: Path, *, cause: str) -> None:
     """Record as failed every run of a job that has not ended, also one that never began.
@@ -48,5 +50,5 @@ def statuses(job: PlannedJob, sweep: Path) -> dict[int, str]:
     found: dict[int, str] = {}
     for seed, place in job.runs().items():
         path = sweep / place
-        found[seed] = read_run(path)["status"] if (path / RUN_FILE).exists() else "not started"
+        found[seed] = read_run(path)["status"] if (path / RUN_FILE).exists() else NOT_STARTED
     return found

@@ -1,4 +1,4 @@
-"""How a sweep ended: the table, every job that failed with its cause, and the exit code."""
+"""How a sweep ended: the table, every run without a result and its cause, and the exit code."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from pathlib import Path
 from clipbench.cli.compose import Refused
 from clipbench.cli.errors import DIVERGED, DONE, SOME_FAILED
 from clipbench.cli.sweeps.child import LOG_FILE
-from clipbench.cli.sweeps.lost import statuses
-from clipbench.records.run_dir import RUN_FILE, read_run
+from clipbench.cli.sweeps.lost import NOT_STARTED, statuses
+from clipbench.cli.sweeps.plan import RESULTS
 from clipbench.records.sweep_file import PlannedJob
 
 
 def ending(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path) -> int:
     """Return the exit code: 1 where a job has no result, else 5 where a run diverged, else 0."""
     found = [status for job in jobs for status in statuses(job, folder).values()]
-    if refused or any(status not in ("finished", "diverged") for status in found):
+    if refused or any(status not in RESULTS for status in found):
         return SOME_FAILED
     return DIVERGED if "diverged" in found else DONE
 
 
 def show_end(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path) -> None:
-    """Print the comparison on stdout, and on stderr everything that has no result, with causes."""
-    lost = [line for job in jobs for line in _lost(job, folder)]
-    lost += [f"  refused     {' '.join(job.overrides)}: {job.faults[0]}" for job in refused]
-    if lost:
-        print(f"\n{len(lost)} without a result:", *lost, sep="\n", file=sys.stderr)
+    """Print the comparison with every run that gave no number, and what to do about those."""
+    from clipbench.analysis.lost import NEVER_STARTED, Lost
+    from clipbench.cli.report import print_comparison
 
-
-def _lost(job: PlannedJob, folder: Path) -> list[str]:
-    lines = []
-    for seed, status in statuses(job, folder).items():
-        if status in ("finished", "diverged"):
-            continue
-        place = job.runs()[seed]
-        cause = ""
-        if (folder / place / RUN_FILE).exists():
-            cause = (read_run(folder / place)["cause"] or "").partition("\n")[0]
-            cause = f": {cause} ({folder / job.folder / LOG_FILE})"
-        lines.append(f"  {status:<12}{place}{cause}")
-    return lines
+    found = [(job, seed, status) for job in jobs for seed, status in statuses(job, folder).items()]
+    print_comparison(
+        [folder],
+        unstarted=[
+            Lost(" ".join(job.overrides), seed, NEVER_STARTED, folder / job.runs()[seed])
+            for job, seed, status in found
+            if status == NOT_STARTED
+        ],
+    )
+    for job in refused:
+        print(f"refused  {' '.join(job.overrides)}: {'; '.join(job.faults)}")
+    without = sum(status not in RESULTS for _, _, status in found)
+    if without:
+        print(
+            f"{without} of {len(found)} runs have no result; the folder of each job holds"
+            f" {LOG_FILE}.\nThe same command runs just these again.",
+            file=sys.stderr,
+        )

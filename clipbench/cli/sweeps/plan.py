@@ -37,10 +37,10 @@ def make_plan(jobs: Sequence[Job], folder: Path, *, rerun: Sequence[str] = ()) -
         for run in held.values()
         if run["status"] in RESULTS and run["status"] not in rerun
     }
-    planned: dict[str, PlannedJob] = {}
+    planned: dict[tuple[str, ...], PlannedJob] = {}
     for job in jobs:
         plan = _planned(job, ended)
-        planned.setdefault(plan.folder, plan)
+        planned.setdefault(tuple(plan.runs().values()), plan)
         _refuse_taken(plan, folder, held)
     _refuse_shared(list(planned.values()))
     return list(planned.values())

@@ -18,18 +18,21 @@ from clipbench.records.run_dir import read_run
 from clipbench.records.sweep_file import PlannedJob, read_sweep
 
 
-def work(sweep: Path, folder: str, *, remote: bool) -> None:
+def work(sweep: Path, folder: str, *, first_seed: int, remote: bool) -> None:
     """Run the planned job of a folder.
 
     Args:
         sweep: The sweep's folder.
         folder: The job's folder below it.
+        first_seed: Its first seed: jobs that differ in nothing else share a folder.
         remote: Whether the job may outlive the command that started the sweep.
     """
     plan = read_sweep(sweep)
     if not remote and not is_own(sweep):
         end_with_driver(sweep)
-    number, job = next((n, job) for n, job in enumerate(plan.jobs, 1) if job.folder == folder)
+    place = (folder, first_seed)
+    jobs = enumerate(plan.jobs, start=1)
+    number, job = next((n, job) for n, job in jobs if (job.folder, job.seeds[0]) == place)
     started = time.monotonic()
     run_isolated(job, sweep, settings=plan.settings)
     told = told_of(job, sweep, seconds=time.monotonic() - started)
