@@ -27,9 +27,13 @@ Change any key (clipbench train --cfg job shows them all):
   model.{{widths,batch_norm,init}}  data.{{root,val_size,split_seed,augment,offline}}
   clip.{{init,per,positivity}}  grad_clip.{{max_norm,norm_type}}
   regularizer.{{strength,start,full}}
+  with -m: sweep.{{points,zip,params,skip_invalid,fail_fast,retries,timeout,rerun}}
+           sweep.{{jobs_at_once,jobs_per_gpu}}  hydra/launcher=basic|joblib|submitit_local|
+           submitit_slurm|ray
 
 flags:
   -m, --multirun    run every combination of listed values: clip=relu,prelu seed=0,1,2
+  --dry-run         list the jobs, done and to do, and stop
   -c, --cfg job     show the composed configuration and stop
   --config-dir DIR  add a folder with options of your own
   --hydra-help      Hydra's own flags
@@ -37,7 +41,9 @@ flags:
 examples:
   clipbench train model=cnn clip=learnable
   clipbench train data=fashion_mnist clip=prelu clip.per=channel trainer.epochs=5
-  clipbench train -m clip=learnable,prelu,relu seed=0,1,2
+  clipbench train -m clip=learnable,prelu,relu num_seeds=5 name=study hydra/launcher=joblib
+  clipbench train -m 'sweep.points=[{{clip: relu, optim.lr: 0.01}}, {{clip: silu, optim.lr: 0.003}}]'
+  clipbench train experiment=clip_vs_relu
   clipbench train clip=gradient grad_clip.max_norm=0.5
   clipbench train model=cnn clip=learnable --cfg job
 """

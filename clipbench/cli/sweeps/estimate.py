@@ -1,4 +1,4 @@
-"""About how long a sweep will take and how much disk: one epoch of its first job, measured."""
+"""About how long a sweep will take and how much disk: two epochs of its first job, measured."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from clipbench.cli.sweeps.attempt import run_isolated
 from clipbench.records.journal import JOURNAL_FILE
 from clipbench.records.run_dir import RUN_FILE, read_run
 from clipbench.records.sweep_file import PlannedJob
+
+EPOCHS = 2
+"""The first epoch pays for warming up; the last one counts, as results hold it."""
 
 _UNHURRIED: dict[str, Any] = {
     "retries": 0,
@@ -33,7 +36,7 @@ class Cost:
 
 
 def estimate(jobs: Sequence[PlannedJob]) -> Cost | None:
-    """Extrapolate from one epoch of the first job to all jobs; None if that epoch fails.
+    """Extrapolate from a short run of the first job to all jobs; None if that run fails.
 
     The first job stands for all: a clip that costs more, or a run that diverges, is not foreseen.
     """
@@ -46,7 +49,7 @@ def estimate(jobs: Sequence[PlannedJob]) -> Cost | None:
 
 def _extrapolated(jobs: Sequence[PlannedJob], folder: Path) -> Cost | None:
     config = {**jobs[0].config, "num_seeds": 1}
-    config["trainer"] = {**config["trainer"], "epochs": 1}
+    config["trainer"] = {**config["trainer"], "epochs": EPOCHS}
     trial = replace(jobs[0], folder="trial", config=config, seeds=jobs[0].seeds[:1])
     run_isolated(trial, folder, settings=_UNHURRIED)
     path = folder / trial.folder
@@ -54,14 +57,14 @@ def _extrapolated(jobs: Sequence[PlannedJob], folder: Path) -> Cost | None:
         return None
     results = read_run(path)["results"]
     epoch = results["seconds/train"] + results["seconds/validation"]
-    fixed = results["seconds/total"] - epoch
-    checkpoint, everything = _size(path, "*.pt"), _size(path, "*")
+    fixed = results["seconds/total"] - EPOCHS * epoch
+    everything = _size(path, "*")
     records = _size(path, JOURNAL_FILE) + _size(path, "events.out.tfevents.*")
     seconds, total = 0.0, 0
     for job in jobs:
         epochs, runs = job.config["trainer"]["epochs"], len(job.seeds)
         seconds += runs * (fixed + epochs * epoch)
-        total += runs * (everything + checkpoint * (epochs > 1) + records * (epochs - 1))
+        total += runs * (everything + records * (epochs - EPOCHS) // EPOCHS)
     return Cost(seconds, total)
 
 

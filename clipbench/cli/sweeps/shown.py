@@ -29,7 +29,7 @@ def expected(cost: Cost | None, *, at_once: int) -> str:
     'about 45 min at 2 jobs at a time, about 3 MB'
     """
     if cost is None:
-        return "how long it takes is not known: a first epoch on trial failed"
+        return "how long it takes is not known: a short run on trial failed"
     beside = f" at {at_once} jobs at a time" if at_once > 1 else ""
     return f"about {duration(cost.seconds / at_once)}{beside}, about {_size(cost.bytes)}"
 
