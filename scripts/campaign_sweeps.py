@@ -28,6 +28,7 @@ from clipbench.records.run_dir import RUN_FILE, read_run
 JOBS, BAD = 20, 5
 KILLS = 10
 TIMEOUT = 25
+PATIENCE = 20
 KINDS = ("exception", "exit", "sigkill", "hang")
 MARK = "CLIPBENCH_CAMPAIGN"
 CAUSES = {"exception": "trouble", "exit": "3", "sigkill": "SIGKILL", "hang": "sweep.timeout"}
@@ -120,7 +121,7 @@ def failures(launcher: str, kind: str) -> bool:
         again = sum(
             path not in good or run["times"] != good[path]["times"] for path, run in after.items()
         )
-        orphans = len(list(marked(token)))
+        orphans = len(left(token))
         finished = count(folder, "finished")
     measured = (len(good), causes, first.returncode, again, finished, second.returncode, orphans)
     asked = (JOBS - BAD, BAD, 1, BAD, JOBS, 0, 0)
@@ -156,17 +157,16 @@ def kills(launcher: str) -> bool:
                 except subprocess.TimeoutExpired:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
+                    orphans += len(left(token))
                     ended = {p: r for p, r in runs(folder).items() if r["status"] == "finished"}
             after = runs(folder)
             done = sum(run["status"] == "finished" for run in after.values())
             repeated += sum(after[path]["times"] != run["times"] for path, run in ended.items())
             whole += done == JOBS
-            time.sleep(1)
-            left = list(marked(token))
-            orphans += len(left)
+            orphans += len(left(token))
             print(
                 f"        kill {number + 1} under {launcher}: {len(ended)} had finished,"
-                f" {done} of {JOBS} at the end, {len(left)} processes left",
+                f" {done} of {JOBS} at the end, {orphans} orphans so far",
                 flush=True,
             )
     reached = (whole, repeated, orphans) == (KILLS, 0, 0)
@@ -209,6 +209,14 @@ def overhead(launcher: str) -> bool:
         flush=True,
     )
     return reached
+
+
+def left(token: str) -> list[str]:
+    """Return the processes of a sweep that are still there after a while."""
+    deadline = time.monotonic() + PATIENCE
+    while list(marked(token)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return list(marked(token))
 
 
 def marked(token: str) -> Iterator[str]:

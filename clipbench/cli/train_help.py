@@ -42,7 +42,7 @@ examples:
   clipbench train model=cnn clip=learnable
   clipbench train data=fashion_mnist clip=prelu clip.per=channel trainer.epochs=5
   clipbench train -m clip=learnable,prelu,relu num_seeds=5 name=study hydra/launcher=joblib
-  clipbench train -m 'sweep.points=[{{clip: relu, optim.lr: 0.01}}, {{clip: silu, optim.lr: 0.003}}]'
+  clipbench train -m 'sweep.points=[{{clip: relu, optim.lr: 0.01}}, {{clip: silu}}]'
   clipbench train experiment=clip_vs_relu
   clipbench train clip=gradient grad_clip.max_norm=0.5
   clipbench train model=cnn clip=learnable --cfg job

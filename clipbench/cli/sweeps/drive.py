@@ -53,28 +53,32 @@ def drive(composition: Composition, folder: Path, *, flags: Sequence[str], dry_r
         write_sweep(folder, jobs, settings=settings)
         (folder / STOP_FILE).unlink(missing_ok=True)
         to_do = [job for job in jobs if not job.done]
-        if to_do:
-            at_once = min(len(to_do), _at_once(composition, settings))
-            print(expected(estimate(to_do), at_once=at_once), file=sys.stderr)
-        code = _launch(jobs, [*flags, *_launcher_words(composition)], folder)
+        at_once = min(len(to_do), _at_once(composition, settings))
+        words = [*flags, *_launcher_words(composition)]
+        code = _launch(to_do, words, folder, at_once=at_once)
         record_stale(jobs, folder)
         show_end(jobs, composition.refused, folder)
     return code or ending(jobs, composition.refused, folder)
 
 
-def _launch(jobs: Sequence[PlannedJob], arguments: Sequence[str], folder: Path) -> int:
-    """Let Hydra's launcher run the jobs; return the code of a stop, else 0.
+def _launch(
+    jobs: Sequence[PlannedJob], arguments: Sequence[str], folder: Path, *, at_once: int
+) -> int:
+    """Let Hydra's launcher run the jobs to do; return the code of a stop, else 0.
 
     That a job failed is no concern of this function: the records tell.
     """
-    if all(job.done for job in jobs):
+    if not jobs:
         return DONE
     let_workers_find_plugins()
     try:
         with _terminated_in_order(), echoed(folder):
+            print(expected(estimate(jobs), at_once=at_once), file=sys.stderr)
             code = through_hydra([*arguments, f"hydra.sweep.dir='{folder}'"])
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except SystemExit as stop:
+        code = int(stop.code or DONE)
     finally:
         _end_workers()
     return code if code in (INTERRUPTED, TERMINATED) else DONE
@@ -128,6 +132,7 @@ def _terminated_in_order() -> Iterator[None]:
 
 def _end_workers() -> None:
     """End joblib's workers, which would wait for more work when this sweep is over."""
-    loky = sys.modules.get("joblib.externals.loky")
-    if loky is not None:
-        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(loky, "_executor", None)
+    if executor is not None:
+        executor.shutdown(wait=True, kill_workers=True)
