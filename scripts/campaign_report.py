@@ -41,6 +41,7 @@ def make_tree(tree: Path, *, runs: int) -> int:
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, IMAGES)
     written = 0
+    tree.mkdir()
     for clip in range(CONFIGURATIONS):
         journal = tree / f"journal-{clip}"
         results = write_journal(journal, generator)

@@ -74,14 +74,14 @@ def _chosen_runs(paths: Sequence[Path], where: Sequence[str]) -> tuple[list[Run]
             raise RunError(
                 "There is no run here.", where=path, remedy="Name a run, or a folder of runs."
             )
+    if not where:
+        return runs, []
     conditions = _conditions(where, runs)
     kept = [run for run in runs if all(condition.holds(run) for condition in conditions)]
-    if where and all(run.status == UNREADABLE for run in kept):
+    if all(run.status == UNREADABLE for run in kept):
         raise ConfigError([f"--where: none of the {len(runs)} runs meets {' and '.join(where)}"])
-    gone = len(runs) - len(kept)
-    return kept, [
-        f"{gone} of {len(runs)} runs left out by --where {' '.join(where)}"
-    ] if gone else []
+    gone = f"{len(runs) - len(kept)} of {len(runs)} runs left out by --where {' '.join(where)}"
+    return kept, [gone]
 
 
 def _conditions(where: Sequence[str], runs: Sequence[Run]) -> list[Condition]:
@@ -99,19 +99,24 @@ def _find(runs: Sequence[Run], parsed: argparse.Namespace) -> Findings:
         _refuse_unknown([parsed.metric], tags, "metric")
     within = [word.strip() for word in parsed.within.split(",") if word.strip()]
     _refuse_unknown(within, ["data", "model"], "group to compare within")
-    settle = parsed.settle
-    if settle is not None and not settle > 0:
-        raise ConfigError([f"--settle: a difference is positive, got {settle:g}"])
-    if settle is not None and is_share(parsed.metric):
-        settle /= 100  # typed as it is shown, in points
+    settle = _in_fractions(parsed.settle, parsed.metric)
     if parsed.reference is not None:
-        plain_findings = find(runs, metric=parsed.metric, within=within)
-        arms = [arm for one in plain_findings.comparisons for arm in arms_of(one)]
+        comparisons = find(runs, metric=parsed.metric, within=within).comparisons
+        arms = [arm for comparison in comparisons for arm in arms_of(comparison)]
         names = {name for arm in arms for name in (arm.label, arm.clip)}
         _refuse_unknown([parsed.reference], sorted(names), "configuration")
     return find(
         runs, metric=parsed.metric, reference=parsed.reference, within=within, settle=settle
     )
+
+
+def _in_fractions(settle: float | None, metric: str) -> float | None:
+    """Return a difference in the metric's own unit; of a share it is typed as shown, in points."""
+    if settle is None:
+        return None
+    if not settle > 0:
+        raise ConfigError([f"--settle: a difference is positive, got {settle:g}"])
+    return settle / 100 if is_share(metric) else settle
 
 
 def _refuse_unknown(words: Sequence[str], known: Sequence[str], what: str) -> None:
