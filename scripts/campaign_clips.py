@@ -1,8 +1,9 @@
 """Campaign: every clip on digits, three seeds each: accuracy, sparsity, thresholds, cost.
 
 Run it in the project's environment: .venv/bin/python scripts/campaign_clips.py [CLIP ...]
-Prints a Markdown table. The cost is the median time of a training step over that of ReLU, measured
-in turns within this process; so nothing else should run on the machine.
+Prints a Markdown table and ends with `N of M clips trained`; it fails when one did not. The cost is
+the median time of a training step over that of ReLU, measured in turns within this process; so
+nothing else should run on the machine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from clipbench.cli.assemble import assemble, load_data
 from clipbench.cli.compose import compose
 from clipbench.cli.conf_dir import conf_dir, option_names
+from clipbench.clips.base import sites
 from clipbench.data.images import ImageData
 from clipbench.records.journal import read
 from clipbench.records.run_dir import RUN_FILE, read_run
@@ -30,26 +32,25 @@ SEEDS = 3
 TURNS, STEPS = 9, 20
 
 
-def trained(clip: str, folder: Path) -> tuple[str, str, str]:
-    """Train a clip and return accuracy, sparsity and thresholds as they stand in the table."""
+def train(clip: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Train every seed of a clip."""
     command = [sys.executable, "-m", "clipbench.cli.main", "train", "model=cnn", f"clip={clip}"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, f"num_seeds={SEEDS}", f"hydra.run.dir={folder}"],
         check=False,
         capture_output=True,
         text=True,
     )
-    if done.returncode != 0:
-        return f"exit {done.returncode}", "", done.stderr.strip().splitlines()[-1]
+
+
+def outcome(folder: Path) -> str:
+    """Return accuracy, sparsity and thresholds as they stand in the table."""
     runs = [path.parent for path in sorted(folder.rglob(RUN_FILE))]
     results = [read_run(run)["results"] for run in runs]
     accuracy = [100 * result["test/accuracy"] for result in results]
     sparsity = fmean(100 * result["sparsity/mean"] for result in results)
-    return (
-        f"{fmean(accuracy):.2f} ± {stdev(accuracy):.2f}",
-        f"{sparsity:.1f}",
-        "; ".join(movements(runs)),
-    )
+    moved = "; ".join(movements(runs))
+    return f"{fmean(accuracy):.2f} ± {stdev(accuracy):.2f} | {sparsity:.1f} | {moved}"
 
 
 def movements(runs: list[Path]) -> Iterator[str]:
@@ -82,6 +83,7 @@ def stepper(clip: str, data: ImageData) -> Callable[[], float]:
     parts = assemble(job.config, data, seed=0, device=torch.device("cpu"))
     model, optimizer = parts.state.model, parts.state.optimizer
     losses, weights = loss_for(model, None), labelled_weights(model)
+    clips = list(sites(model).values())
     batch = next(iter(parts.train_batches.epoch(0)))
 
     def take() -> float:
@@ -91,6 +93,8 @@ def stepper(clip: str, data: ImageData) -> Callable[[], float]:
             losses(model, batch[0], labels=batch[1], share=0.0).total.backward()
             clip_gradients(weights, parts.grad_clip, state=parts.state.grad_clip_state)
             optimizer.step()
+            for each in clips:
+                each.project()
         return (perf_counter() - started) / STEPS
 
     model.train()
@@ -107,18 +111,23 @@ def cost(clip: str, data: ImageData) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Print the table."""
+    """Print the table and return 0 if every clip trained."""
     chosen = names or option_names(conf_dir(), "clip")
     (job,) = compose(["model=cnn"]).jobs
-    data = load_data(job.config)
+    data, failed = load_data(job.config), []
     print("| clip | accuracy % | zeros % | thresholds | ms a step | of ReLU |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for clip in chosen:
-            accuracy, sparsity, thresholds = trained(clip, Path(folder) / clip)
-            row = f"| {clip} | {accuracy} | {sparsity} | {thresholds} | {cost(clip, data)} |"
-            print(row, flush=True)
-    return 0
+            done = train(clip, Path(folder) / clip)
+            if done.returncode == 0:
+                shown = outcome(Path(folder) / clip)
+            else:
+                failed.append(clip)
+                shown = f"exit {done.returncode} | | {done.stderr.strip().splitlines()[-1]}"
+            print(f"| {clip} | {shown} | {cost(clip, data)} |", flush=True)
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} clips trained")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
