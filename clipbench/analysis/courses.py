@@ -9,16 +9,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from clipbench.analysis.bands import Band
 from clipbench.analysis.canvas import INK, WIDTH, blank, room, short, styled, svg
 from clipbench.analysis.escape import plain
 from clipbench.analysis.palette import Look
 
-COLUMNS = 2
+COLUMNS, MOST_MARKS = 2, 5
 _LETTERS = 26
 _TALL, _TITLE, _GAP, _FOOT, _LEFT, _RIGHT = 1.1, 0.28, 0.12, 0.42, 0.5, 0.08  # inches
 
@@ -33,17 +34,15 @@ class Course:
     ends: Sequence[int] = ()
 
 
-def course_chart(
-    courses: Sequence[Course], *, reference: Band | None, up: str, log: bool = False
-) -> bytes:
-    """Draw a panel for each course as SVG.
+def course_chart(courses: Sequence[Course], *, reference: Band | None, up: str) -> bytes:
+    """Draw a panel for each course as SVG, on one logarithmic axis.
 
     Args:
         courses: At least one.
         reference: What runs along in grey.
         up: What stands up.
-        log: Whether its axis is logarithmic.
     """
+    marks = log_marks([course.band for course in courses])
     with styled():
         figure = blank(grid_height(len(courses)))
         first: Axes | None = None
@@ -54,8 +53,7 @@ def course_chart(
                 first = axes
             else:
                 axes.sharey(first)
-            if log:
-                _logarithmic(axes)
+            _logarithmic(axes, marks)
             if reference is not None and course.band is not reference:
                 draw_band(axes, reference, colour="#888888")
             draw_band(axes, course.band, colour=course.look.colour)
@@ -67,10 +65,30 @@ def course_chart(
         return svg(figure)
 
 
-def _logarithmic(axes: Axes) -> None:
-    """Count in 1, 2, 5, 10 …, written as plain numbers."""
+def log_marks(bands: Sequence[Band]) -> list[float]:
+    """Choose up to `MOST_MARKS` numbers within the bands: of 1, 2, 5, 10 …, or powers of ten.
+
+    >>> log_marks([])
+    []
+    """
+    values = np.concatenate([np.zeros(0), *(part for one in bands for part in (one.low, one.high))])
+    values = values[np.isfinite(values) & (values > 0)]
+    if values.size == 0:
+        return []
+    low, high = float(values.min()), float(values.max())
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    within = [mark for mark in fine if low <= mark <= high]
+    if len(within) < 2:  # a narrow range is marked at its ends
+        return sorted({float(f"{end:.2g}") for end in (low, high)})
+    if len(within) > MOST_MARKS:
+        within = [mark for mark in fine[::3] if low <= mark <= high]
+    return within[:: math.ceil(len(within) / MOST_MARKS)]
+
+
+def _logarithmic(axes: Axes, marks: Sequence[float]) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+    axes.yaxis.set_major_locator(FixedLocator(marks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
@@ -98,7 +116,7 @@ def grid(figure: Figure, count: int, *, columns: int = COLUMNS) -> Iterator[Axes
         left = _LEFT + column * (wide + _LEFT + _RIGHT)
         axes = room(figure, (left, _TITLE + row * (_TALL + _TITLE + _GAP), wide, _TALL))
         axes.grid(axis="y")
-        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(nbins=3)
         last = place + columns >= count
         axes.tick_params(labelbottom=last)
         if last:

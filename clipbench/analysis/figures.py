@@ -184,7 +184,7 @@ def _cuts(subject: Subject) -> Figure | None:
 
 
 def _gradients(subject: Subject) -> Figure | None:
-    chart = _course(subject, "grad_norm/total", up="gradient norm", log=True)
+    chart = _course(subject, "grad_norm/total", up="gradient norm")
     if chart is None:
         return None
     return Figure(
@@ -197,7 +197,7 @@ def _gradients(subject: Subject) -> Figure | None:
 
 
 def _losses(subject: Subject) -> Figure | None:
-    chart = _course(subject, "val/loss", up="validation loss", log=True)
+    chart = _course(subject, "val/loss", up="validation loss")
     if chart is None:
         return None
     return Figure(
@@ -231,7 +231,7 @@ def _cost(subject: Subject) -> Figure | None:
     )
 
 
-def _course(subject: Subject, tag: str, *, up: str, log: bool) -> bytes | None:
+def _course(subject: Subject, tag: str, *, up: str) -> bytes | None:
     held = [(arm, band(subject.history(arm), tag)) for arm in subject.arms[:MOST_PANELS]]
     courses = [
         Course(arm.label, subject.looks[arm.label], shown, _ends(subject, arm))
@@ -242,7 +242,7 @@ def _course(subject: Subject, tag: str, *, up: str, log: bool) -> bytes | None:
         return None
     reference = subject.comparison.reference.label
     grey = next((one.band for one in courses if one.label == reference), None)
-    return course_chart(courses, reference=grey, up=up, log=log)
+    return course_chart(courses, reference=grey, up=up)
 
 
 def _ends(subject: Subject, arm: Arm) -> list[int]:
