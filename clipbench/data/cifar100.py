@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from clipbench.data.augment import Augment
 from clipbench.data.cifar_family import from_official
@@ -50,7 +50,7 @@ CARD = FileSet(
 def load(
     *,
     root: str | None = None,
-    val_size: Annotated[int, Ge(1)],
+    val_size: Annotated[int, Ge(1), Lt(50_000)],
     split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
     offline: bool = False,

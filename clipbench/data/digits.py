@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from clipbench.data.arrays import Bytes, digests, hold_out_test
 from clipbench.data.augment import Augment
@@ -28,7 +28,7 @@ _FILE = ("datasets", "data", "digits.csv.gz")
 
 def load(
     *,
-    val_size: Annotated[int, Ge(1)],
+    val_size: Annotated[int, Ge(1), Lt(1438)],
     split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
 ) -> ImageData:

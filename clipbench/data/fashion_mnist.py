@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from clipbench.data.augment import Augment
 from clipbench.data.images import ImageData, assemble
@@ -54,7 +54,7 @@ CARD = FileSet(
 def load(
     *,
     root: str | None = None,
-    val_size: Annotated[int, Ge(1)],
+    val_size: Annotated[int, Ge(1), Lt(60_000)],
     split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
     offline: bool = False,

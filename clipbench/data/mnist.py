@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from clipbench.data.augment import Augment
 from clipbench.data.images import ImageData, assemble
@@ -37,7 +37,7 @@ CARD = FileSet(
 def load(
     *,
     root: str | None = None,
-    val_size: Annotated[int, Ge(1)],
+    val_size: Annotated[int, Ge(1), Lt(60_000)],
     split_seed: Annotated[int, Ge(0)] = 0,
     augment: Augment | None = None,
     offline: bool = False,

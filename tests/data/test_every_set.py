@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import yaml
+from annotated_types import Lt
 
 from clipbench.data import cache
 from clipbench.data.augment import Augment
@@ -62,6 +63,17 @@ def test_only_sets_with_files_have_a_root(name):
     has_files = isinstance(module(name).CARD, FileSet)
     assert ({"root", "offline"} <= parameters) == has_files
     assert ({"root", "offline"} & set(config(name)["data"]) != set()) == has_files
+
+
+def test_the_largest_validation_part_leaves_one_image(name):
+    """So a larger one is refused before anything is fetched."""
+    bounds = get_type_hints(module(name).load, include_extras=True)["val_size"].__metadata__
+    limits = [bound.lt for bound in bounds if isinstance(bound, Lt)]
+    card = module(name).CARD
+    if isinstance(card, FileSet):
+        assert limits == [card.train]
+    elif name == "digits":
+        assert len(module(name).load(val_size=limits[0] - 1).train) == 1
 
 
 def test_the_card_is_of_this_set(name):
