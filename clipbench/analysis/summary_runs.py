@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -20,7 +21,7 @@ from scipy import special
 from clipbench.analysis.load import Run, load_runs
 from clipbench.records.curve import one_curve
 from clipbench.records.journal import JOURNAL_FILE
-from clipbench.records.layout import interval_tags, layout_record, summary_layout
+from clipbench.records.layout import Layout, interval_tags, layout_record, summary_layout
 from clipbench.records.reading import RunError
 from clipbench.records.scalars import read_scalars
 from clipbench.records.tensorboard import EVENT_FILES, TensorBoardWriter
@@ -32,6 +33,13 @@ MOST_POINTS = 200
 _CONFIDENCE = 0.95
 
 Curve = dict[int, float]
+
+
+class Seed(NamedTuple):
+    """What is read of a run: the curves that get a mean, by tag, and all its tags."""
+
+    curves: dict[str, Curve]
+    tags: set[str]
 
 
 def write_summaries(folder: Path) -> list[Path]:
@@ -46,16 +54,18 @@ def write_summaries(folder: Path) -> list[Path]:
     """
     written = []
     for sweep, configurations in _sweeps(folder).items():
-        curves = {name: _curves(members) for name, members in configurations.items()}
-        curves = {name: found for name, found in curves.items() if found}
-        seen = dict.fromkeys(tag for seeds in curves.values() for one in seeds for tag in one)
-        tags = [*(tag for tag in MEASURES if tag in seen), *(tag for tag in seen if typical(tag))]
-        for name, seeds in curves.items():
+        read = {name: _read(members) for name, members in configurations.items()}
+        counted = {name: seeds for name, seeds in read.items() if seeds}
+        tags = _averaged(seed for seeds in counted.values() for seed in seeds)
+        of_runs = {tag for seeds in counted.values() for seed in seeds for tag in seed.tags}
+        layout = summary_layout(tags, of_runs=sorted(of_runs))
+        for name, seeds in counted.items():
             place = sweep / SUMMARY / name
             _make(place)
-            _write(place, seeds, tags=tags, members=configurations[name])
+            text = _who_counts(configurations[name], len(seeds))
+            _write(place, seeds, tags=tags, layout=layout, text=text)
             written.append(place)
-        _remove_others(sweep / SUMMARY, keep=curves.keys())
+        _remove_others(sweep / SUMMARY, keep=counted.keys())
     return written
 
 
@@ -107,33 +117,40 @@ def _counted(members: Sequence[Run]) -> list[Run]:
     return []
 
 
-def _curves(members: Sequence[Run]) -> list[dict[str, Curve]]:
-    """Return the curves by tag of each seed that counts and has recorded anything."""
+def _read(members: Sequence[Run]) -> list[Seed]:
+    """Read the seeds that count and have recorded anything."""
     seeds = []
     for run in _counted(members):
         try:
             samples, _ = read_scalars(run.path / JOURNAL_FILE)
         except RunError:
             continue
-        curves: dict[str, Curve] = {}
+        seed = Seed({}, set())
         for sample in one_curve(samples, step=attrgetter("step")):
+            seed.tags.update(sample.scalars)
             for tag, value in sample.scalars.items():
                 if tag in MEASURES or typical(tag):
-                    curves.setdefault(tag, {})[sample.step] = value
-        if curves:
-            seeds.append(curves)
+                    seed.curves.setdefault(tag, {})[sample.step] = value
+        if seed.curves:
+            seeds.append(seed)
     return seeds
 
 
+def _averaged(seeds: Iterable[Seed]) -> list[str]:
+    """Return the tags that get a mean: what is measured of every clip, then the thresholds."""
+    seen = dict.fromkeys(tag for seed in seeds for tag in seed.curves)
+    return [*(tag for tag in MEASURES if tag in seen), *(tag for tag in seen if typical(tag))]
+
+
 def _write(
-    place: Path, seeds: Sequence[dict[str, Curve]], *, tags: Iterable[str], members: Sequence[Run]
+    place: Path, seeds: Sequence[Seed], *, tags: Iterable[str], layout: Layout, text: str
 ) -> None:
     with TensorBoardWriter(place, hidden=True) as writer:
-        writer.write(0, [layout_record(summary_layout(tags))])
-        writer.text(0, "seeds", _who_counts(members, len(seeds)))
+        writer.write(0, [layout_record(layout)])
+        writer.text(0, "seeds", text)
         points: dict[int, dict[str, float]] = {}
         for tag in tags:
-            for step, values in _means([one.get(tag, {}) for one in seeds]):
+            for step, values in _means([seed.curves.get(tag, {}) for seed in seeds]):
                 named = dict(zip(interval_tags(tag), values, strict=True))
                 points.setdefault(step, {}).update(named)
         for step in sorted(points):

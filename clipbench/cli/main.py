@@ -15,6 +15,7 @@ COMMANDS = {
     "rerun": "repeat a run from its run.json, with overrides if wanted",
     "audit": "tell whether thresholds can learn: of all clips, one, your own, or a run",
     "report": "compare runs over seeds: a table, a page, or data for other programs",
+    "tb": "show runs in TensorBoard, opened on the curves that answer",
     "data": "list, get or verify the data sets",
     "ls": "list clips, models, data sets, experiments and all other choices",
     "doctor": "show versions, devices, threads and the data sets present",

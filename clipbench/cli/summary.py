@@ -37,7 +37,7 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
         f"results        {path}",
         f"next           clipbench eval {path}",
         f"               clipbench rerun {path} seed={config['seed'] + 1}",
-        f"               tensorboard --logdir {path}",
+        f"               clipbench tb {path}",
     ]
     print("\n".join(line for line in lines if line or line is lines[0]))
 

@@ -58,15 +58,16 @@ OTHERS = "other overrides"
 # differ, by name.
 FIRST = ("clip", "data", "grad_clip", "model", "optim.lr")
 
-# All but the second are recorded once, at the end: a run that failed has no part in their means.
+# The page shows five of these as well. All but the second are recorded once, at the end: a run that
+# failed has no part in their means.
 METRICS = {
     "test/accuracy": "share of test images classified right",
     "val/accuracy": "share of validation images classified right, so far; of failed runs too",
-    "test/loss": "cross-entropy on the test part",
     "test/sparsity/mean": "share of exact zeros after the clips, mean of sites, test part",
-    "test/saturation/mean": "share of inputs at or beyond a threshold, mean of sites, test part",
     "threshold_movement/mean": "distance of thresholds from start to end, mean of thresholds",
     "seconds/total": "time of the run in seconds",
+    "test/loss": "cross-entropy on the test part",
+    "test/saturation/mean": "share of inputs at or beyond a threshold, mean of sites, test part",
 }
 
 _GROUP_DIGITS = 12  # the page has no room for more

@@ -52,10 +52,19 @@ def run_layout(tags: Collection[str]) -> Layout:
     )
 
 
-def summary_layout(tags: Iterable[str]) -> Layout:
-    """Return the layout of means over seeds: one chart a tag, with the interval as a band."""
+def summary_layout(tags: Iterable[str], *, of_runs: Collection[str]) -> Layout:
+    """Return the layout of means over seeds: one chart a tag, with the interval as a band.
+
+    The charts of the runs follow. The page keeps what it reads first and loses some of what later
+    layouts add to it; summaries come first by their name and so bring all there is.
+
+    Args:
+        tags: Those that have a mean over seeds.
+        of_runs: Those of the runs.
+    """
     charts = [_margin(tag, *interval_tags(tag)) for tag in tags]
-    return Layout(category=[_section("Mean over seeds with its 95 % interval", charts)])
+    means = _section("Mean over seeds with its 95 % interval", charts)
+    return Layout(category=[means, *run_layout(of_runs).category])
 
 
 def interval_tags(tag: str) -> tuple[str, str, str]:
@@ -89,8 +98,10 @@ def _thresholds_over_inputs(tags: Collection[str]) -> Iterable[Chart]:
 
 
 def _section(title: str, charts: Sequence[Chart]) -> Category:
-    # The page shows the charts of a section last first.
-    return Category(title=title, chart=reversed(charts))
+    # The page shows those of lines first, then those with margins, the last of them first.
+    lines = [chart for chart in charts if chart.HasField("multiline")]
+    margins = [chart for chart in charts if chart.HasField("margin")]
+    return Category(title=title, chart=[*lines, *reversed(margins)])
 
 
 def _lines(title: str, pattern: str) -> Chart:

@@ -72,10 +72,12 @@ def test_all_summaries_bring_one_layout_of_all_charts(tmp_path: Path) -> None:
     for folder in write_summaries(tmp_path):
         (event,) = EventAccumulator(str(folder)).Reload().Tensors("custom_scalars__config__")
         layout = Layout.FromString(event.tensor_proto.string_val[0])
-        titles.append([chart.title for section in layout.category for chart in section.chart][::-1])
+        titles.append([[chart.title for chart in part.chart][::-1] for part in layout.category])
     assert titles == [titles[0]] * 3
-    assert titles[0][:4] == ["val/accuracy", "val/loss", "sparsity/mean", "saturation/mean"]
-    assert sorted(titles[0][4:]) == ["threshold/fc1/slope", "threshold/fc1/upper"]
+    means, thresholds, *_ = titles[0]
+    assert means[:4] == ["val/accuracy", "val/loss", "sparsity/mean", "saturation/mean"]
+    assert sorted(means[4:]) == ["threshold/fc1/slope", "threshold/fc1/upper"]
+    assert "fc1: upper threshold over its inputs, q50 to q99" in thresholds
 
 
 def test_a_summary_is_no_run(tmp_path: Path) -> None:

@@ -47,12 +47,24 @@ def test_each_chart_of_a_run_shows_what_its_title_says() -> None:
     }  # fmt: skip
 
 
-def test_the_page_shows_the_charts_of_a_section_last_first() -> None:
-    (section,) = summary_layout(["val/accuracy", "val/loss"]).category
+def test_the_page_shows_charts_with_margins_last_first() -> None:
+    layout = summary_layout(["val/accuracy", "val/loss"], of_runs=TAGS)
+    section, *others = layout.category
+    assert others == list(run_layout(TAGS).category)
     assert [chart.title for chart in section.chart] == ["val/loss", "val/accuracy"]
     assert [_shown(chart) for chart in section.chart] == [
         set(interval_tags("val/loss")),
         set(interval_tags("val/accuracy")),
+    ]
+    titles = [[chart.title for chart in other.chart] for other in others]
+    assert titles == [
+        [
+            "thresholds of all sites",
+            "fc2: lower threshold over its inputs, q01 to q50",
+            "fc1: upper threshold over its inputs, q50 to q99",
+        ],
+        ["share of zeros at all sites", "share of inputs at or beyond a threshold"],
+        ["loss", "accuracy"],
     ]
 
 

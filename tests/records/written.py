@@ -6,15 +6,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from clipbench.records import provenance
 from clipbench.records.histogram import BINS, Histogram
+from clipbench.records.journal import JOURNAL_FILE, read
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import RunDirectory
 from clipbench.records.view import end_session
 
 EPOCH_STEPS = 10
+UNKNOWN = {"commit": None, "dirty": None, "versions": {}, "machine": {}}
 
 
 def config_of(clip: str = "learnable", seed: int = 0, **rest: Any) -> dict[str, Any]:
@@ -80,6 +84,20 @@ def write_run(
     **config: Any,
 ) -> Path:
     """Write a run and return its folder; one that finished has results, another has none."""
+    with mock.patch.object(provenance, "collect", return_value=UNKNOWN), mock.patch("os.fsync"):
+        _write_run(folder, clip, seed, status, epochs, overrides, config)
+    return folder
+
+
+def _write_run(
+    folder: Path,
+    clip: str,
+    seed: int,
+    status: Any,
+    epochs: int,
+    overrides: Sequence[str] | None,
+    config: dict[str, Any],
+) -> None:
     run = RunDirectory.create(
         folder,
         config=config_of(clip, seed, **config),
@@ -96,10 +114,14 @@ def write_run(
             end = {"test/accuracy": 0.9 + 0.01 * seed, "seconds/total": 5.0}
             recorder.write(step=epochs * EPOCH_STEPS, epoch=epochs, scalars=end)
     if status != "running":
-        results = epoch_scalars(epochs, seed) | end if status == "finished" else {}
-        run.finish(status, results=results)
+        run.finish(status, results=_results(folder) if status == "finished" else {})
         end_session(folder, status, time=time.time())
-    return folder
+
+
+def _results(folder: Path) -> dict[str, float]:
+    """Return the last value of every tag, as a run's results would be."""
+    records, _ = read(folder / JOURNAL_FILE)
+    return {tag: value for record in records for tag, value in record["scalars"].items()}
 
 
 def write_sweep(folder: Path, *, clips: Sequence[str], seeds: Sequence[int]) -> list[Path]:

@@ -1,0 +1,95 @@
+"""Starts TensorBoard on some runs, prints its links, and follows the runs until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipbench.analysis.load import Run, load_runs
+from clipbench.analysis.summary_runs import write_summaries
+from clipbench.cli.dashboard_link import MEANS, curves_link, pins, run_filter
+from clipbench.cli.dashboard_server import start_server
+from clipbench.cli.errors import DONE, TERMINATED, describe
+from clipbench.cli.run_tree import RunTree, run_tree
+from clipbench.cli.stopping import StopRequest, stop_on_signals
+from clipbench.records.journal import JOURNAL_FILE
+from clipbench.records.reading import RunError
+from clipbench.records.run_dir import RUN_FILE
+
+REFRESH_SECONDS = 10.0
+
+
+def show_dashboard(paths: Sequence[Path], *, port: int | None, browser: bool) -> int:
+    """Serve TensorBoard until Ctrl-C, which is how it ends well.
+
+    Args:
+        paths: Folders of runs.
+        port: Where to serve; a free one if not given.
+        browser: Whether to open the page, where there is a screen to see it on.
+
+    Raises:
+        RunError: A path is no folder.
+        ConfigError: The port cannot be had.
+    """
+    roots = list(dict.fromkeys(path.resolve() for path in paths))
+    runs = load_runs(roots)
+    with stop_on_signals() as stop, run_tree(roots) as tree:
+        tree.update(runs)
+        title = ", ".join(root.name for root in roots)
+        address = start_server(tree.folder, port=port, title=f"clipbench {title}")
+        link = curves_link(address, pins(runs), runs=run_filter(runs))
+        print(_announcement(runs, address=address, link=link), flush=True)
+        if browser and _has_screen():
+            webbrowser.open(link)
+        _follow(roots, tree, stop)
+    return TERMINATED if stop.code == TERMINATED else DONE
+
+
+def _announcement(runs: Sequence[Run], *, address: str, link: str) -> str:
+    groups = {run.group for run in runs if run.seed is not None}
+    lines = [
+        f"{len(runs)} runs of {len(groups)} configurations; Ctrl-C ends this",
+        f"curves          {link}",
+        f"means           {address}/#{MEANS}",
+        f"configurations  {address}/#hparams",
+    ]
+    return "\n".join(lines)
+
+
+def _follow(roots: Sequence[Path], tree: RunTree, stop: StopRequest) -> None:
+    """Keep means over seeds and names up to date while runs go on, until the stop."""
+    known: object = None
+    while not stop():
+        state = _state(roots)
+        if state != known:
+            known = state
+            try:
+                for root in roots:
+                    write_summaries(root)
+            except (OSError, RunError) as error:
+                print(f"clipbench: no means over seeds: {describe(error)}", file=sys.stderr)
+            tree.update(load_runs(roots))
+        until = time.monotonic() + REFRESH_SECONDS
+        while not stop() and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def _state(roots: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+    """Return what changes when a run below the roots goes on or ends."""
+    found = {}
+    for root in roots:
+        for name in (JOURNAL_FILE, RUN_FILE):
+            for file in root.rglob(name):
+                seen = file.stat()
+                found[file] = (seen.st_size, seen.st_mtime_ns)
+    return found
+
+
+def _has_screen() -> bool:
+    """Tell whether somebody sits before this: a terminal, and a display to open a window on."""
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.stdout.isatty() and (bool(shown) or sys.platform in ("darwin", "win32"))
