@@ -39,6 +39,12 @@ def test_good_jobs_are_kept_and_bad_ones_recorded(troubled):
     assert not marked(folder)
 
 
+def test_torch_is_imported_once_for_all_jobs_of_a_worker(troubled):
+    folder, _, _ = troubled
+    parents = {(folder / f"parent={number}").read_text() for number in range(len(KINDS))}
+    assert len(parents) == 1, "all are children of one fork server"
+
+
 def test_every_failure_is_named_with_its_cause_and_its_log(troubled):
     folder, done, found = troubled
     named = done.stdout.rpartition("gave no number")[2]

@@ -29,6 +29,7 @@ class Trouble(Clip):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.dtype == torch.float32 and Path("trouble").exists():
             kind = Path("trouble").read_text().split()[self.number]
+            Path(f"parent={self.number}").write_text(str(os.getppid()))
             if kind == "exception":
                 raise LookupError("trouble in the clip")
             if kind == "exit":
