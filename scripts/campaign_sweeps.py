@@ -146,19 +146,19 @@ def kills(launcher: str) -> bool:
             folder, token = Path(name), uuid4().hex
             arrange(folder)
             ended: dict[str, dict] = {}
-            for moment in (generator.uniform(1, 40), None):
+            for share in (generator.uniform(0, 1), None):
                 process = subprocess.Popen(
                     command(launcher),
                     cwd=folder, env=environment(folder, token), start_new_session=True,
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 )  # fmt: skip
-                try:
-                    process.wait(moment)
-                except subprocess.TimeoutExpired:
+                if share is not None:
+                    wait_for(folder, share, process)
+                    time.sleep(generator.uniform(0, 1))
                     process.send_signal(signal.SIGKILL)
-                    process.wait()
                     orphans += len(left(token))
                     ended = {p: r for p, r in runs(folder).items() if r["status"] == "finished"}
+                process.wait()
             after = runs(folder)
             done = sum(run["status"] == "finished" for run in after.values())
             repeated += sum(after[path]["times"] != run["times"] for path, run in ended.items())
@@ -176,6 +176,12 @@ def kills(launcher: str) -> bool:
         flush=True,
     )
     return reached
+
+
+def wait_for(folder: Path, share: float, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a share of the jobs has finished, or the sweep has ended."""
+    while count(folder, "finished") < int(share * JOBS) and process.poll() is None:
+        time.sleep(0.05)
 
 
 def overhead(launcher: str) -> bool:
