@@ -36,7 +36,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionStartInfo,
 )
 
-from clipbench.records.choices import option
+from clipbench.records.choices import option, target_name
 from clipbench.records.run_dir import Manifest, Status
 
 # The choice of a group, by name.
@@ -70,8 +70,6 @@ METRICS = {
     "test/saturation/mean": "share of inputs at or beyond a threshold, mean of sites, test part",
 }
 
-_GROUP_DIGITS = 12  # the page has no room for more
-
 # Known from the folder's name or without a say in the result.
 _NOT_SHOWN = ("seed", "num_seeds", "name", "trust", "data.root", "data.offline")
 
@@ -92,7 +90,7 @@ def session_start(manifest: Manifest) -> Summary.Value:
     """Return the record of a run's choices."""
     start = SessionStartInfo(
         hparams=dict(_choices(manifest)),
-        group_name=manifest["group"][:_GROUP_DIGITS],
+        group_name=_group_name(manifest),
         start_time_secs=started(manifest),
     )
     data = HParamsPluginData(session_start_info=start)
@@ -119,6 +117,11 @@ def started(manifest: Manifest) -> float:
 def ended(manifest: Manifest) -> float:
     """Return when a run ended, in seconds since 1970; 0 where its manifest does not say."""
     return _time(manifest, "finished")
+
+
+def _group_name(manifest: Manifest) -> str:
+    """Name a configuration by its hash, after the clip's own name, by which rows are sorted."""
+    return f"{target_name(manifest['config'].get('clip'))} {manifest['group'][:8]}".strip()
 
 
 def _choices(manifest: Manifest) -> Iterator[tuple[str, Value]]:

@@ -55,8 +55,9 @@ def run_layout(tags: Collection[str]) -> Layout:
 def summary_layout(tags: Iterable[str], *, of_runs: Collection[str]) -> Layout:
     """Return the layout of means over seeds: one chart a tag, with the interval as a band.
 
-    The charts of the runs follow. The page keeps what it reads first and loses some of what later
-    layouts add to it; summaries come first by their name and so bring all there is.
+    The charts of the runs follow, closed: of many runs they are slow and a tangle. The page keeps
+    what it reads first and loses some of what later layouts add to it; summaries come first by
+    their name and so bring all there is.
 
     Args:
         tags: Those that have a mean over seeds.
@@ -64,7 +65,10 @@ def summary_layout(tags: Iterable[str], *, of_runs: Collection[str]) -> Layout:
     """
     charts = [_margin(tag, *interval_tags(tag)) for tag in tags]
     means = _section("Mean over seeds with its 95 % interval", charts)
-    return Layout(category=[means, *run_layout(of_runs).category])
+    layout = Layout(category=[means, *run_layout(of_runs).category])
+    for section in layout.category[1:]:
+        section.closed = True
+    return layout
 
 
 def interval_tags(tag: str) -> tuple[str, str, str]:

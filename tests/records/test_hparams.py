@@ -67,7 +67,7 @@ def test_runs_that_differ_in_the_seed_alone_share_a_group(tmp_path: Path) -> Non
     two = _start(tmp_path / "b", config_of(seed=1))
     other = _start(tmp_path / "c", config_of("pact"))
     assert one.group_name == two.group_name != other.group_name
-    assert read_run(tmp_path / "a")["group"].startswith(one.group_name)
+    assert one.group_name == f"learnable {read_run(tmp_path / 'a')['group'][:8]}"
     assert abs(one.start_time_secs - hparams.started(read_run(tmp_path / "a"))) < 1
     assert one.start_time_secs > 1e9
 

@@ -50,6 +50,9 @@ def test_each_chart_of_a_run_shows_what_its_title_says() -> None:
 def test_the_page_shows_charts_with_margins_last_first() -> None:
     layout = summary_layout(["val/accuracy", "val/loss"], of_runs=TAGS)
     section, *others = layout.category
+    assert [part.closed for part in layout.category] == [False, True, True, True]
+    for part in others:
+        part.closed = False
     assert others == list(run_layout(TAGS).category)
     assert [chart.title for chart in section.chart] == ["val/loss", "val/accuracy"]
     assert [_shown(chart) for chart in section.chart] == [
