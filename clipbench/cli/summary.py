@@ -24,13 +24,15 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
     record = read_run(path)
     results = record["results"]
     config = record["config"]
+    tag = "sparsity/mean"
+    zeros = (
+        [f"sparsity       {percent(results[tag])} zeros, mean of sites"] if tag in results else []
+    )
     lines = [
         "",
         f"test accuracy  {percent(results['test/accuracy'])}"
         f"   validation {percent(results['val/accuracy'])}",
-        f"sparsity       {percent(results['sparsity/mean'])} zeros, mean of sites"
-        if "sparsity/mean" in results
-        else "",
+        *zeros,
         *threshold_lines(path, results, trust=trust),
         f"time           {results['seconds/total']:.1f} s"
         f", {results['speed/images_per_second']:,.0f} images/s in training",
@@ -39,7 +41,7 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
         f"               clipbench rerun {path} seed={config['seed'] + 1}",
         f"               clipbench tb {path}",
     ]
-    print("\n".join(line for line in lines if line or line is lines[0]))
+    print("\n".join(lines))
 
 
 def show_line(path: Path) -> None:

@@ -54,3 +54,9 @@ def test_a_channel_that_stands_still_beside_others_that_move_is_no_news(tmp_path
     results = dict(read_run(tmp_path / "run")["results"])
     results["threshold/fc1/upper/max"] = 1.0  # where it started
     assert not any("did not move" in line for line in threshold_lines(tmp_path / "run", results))
+
+
+def test_without_probes_the_summary_is_shorter_and_has_no_gap(tmp_path, capsys):
+    lines_of(tmp_path / "run", "clip=relu", "probe=[]")
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown[1:5]] == ["test", "time", "results", "next"]
