@@ -18,7 +18,8 @@ verdict                   meaning
 EXACT                     yes to 1 and 2
 SURROGATE                 there are jumps, or the clip declares an estimate, and the gradient
                           points the way the loss falls
-ZERO_ALMOST_EVERYWHERE    the gradient is zero everywhere, while the loss changes or nothing does
+ZERO_ALMOST_EVERYWHERE    the gradient is zero everywhere, while the loss changes or nothing does;
+                          if nothing does, also once the other parameters have moved a little
 NO_GRADIENT               autograd never reaches the parameter
 WRONG                     no to 1 though the loss has no jumps, or the wrong direction, or no to 3
 ========================  ======================================================================
@@ -26,12 +27,16 @@ WRONG                     no to 1 though the loss has no jumps, or the wrong dir
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import math
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from clipbench.audit.distances import cosine_of, distance, ratio_of, relative
 from clipbench.audit.losses import Losses
 from clipbench.audit.path import Stretch, stretch_for
 from clipbench.clips.base import Clip
@@ -67,6 +72,8 @@ class GradientReport:
         formula: relative distance between autograd and the written formula; None where there is
             no formula.
         ratio: autograd over finite differences there, as a least-squares factor.
+        idle: whether nothing changes with it at the first values of the other parameters; the rest
+            is then what was found once these have moved a little.
     """
 
     name: str
@@ -76,6 +83,12 @@ class GradientReport:
     difference: float = float("nan")
     formula: float | None = None
     ratio: float = float("nan")
+    idle: bool = False
+
+    @property
+    def without_effect(self) -> bool:
+        """Whether neither the output nor the gradient changes with it."""
+        return self.verdict == "ZERO_ALMOST_EVERYWHERE" and math.isinf(self.bias)
 
 
 def judge(module: nn.Module, x: Tensor) -> list[GradientReport]:
@@ -86,7 +99,27 @@ def judge(module: nn.Module, x: Tensor) -> list[GradientReport]:
         x: float64 inputs.
     """
     learned = [name for name, each in module.named_parameters() if each.requires_grad]
-    return [_judge(module, name, x) for name in learned]
+    return [_judge_moved(module, name, x, others=set(learned) - {name}) for name in learned]
+
+
+def _judge_moved(
+    module: nn.Module, name: str, x: Tensor, *, others: AbstractSet[str]
+) -> GradientReport:
+    """Judge a parameter, and if it has no effect, once more beside others that have moved."""
+    report = _judge(module, name, x)
+    if not others or not report.without_effect:
+        return report
+    again = _judge(_with_moved(module, others), name, x)
+    return report if again.without_effect else replace(again, idle=True)
+
+
+@torch.no_grad()
+def _with_moved(module: nn.Module, names: AbstractSet[str]) -> nn.Module:
+    """Give a copy in which these parameters are as a few steps might leave them."""
+    moved = copy.deepcopy(module)
+    for name in names:
+        moved.get_parameter(name).mul_(1.1).add_(0.05)
+    return moved
 
 
 def _judge(module: nn.Module, name: str, x: Tensor) -> GradientReport:
@@ -100,13 +133,13 @@ def _judge(module: nn.Module, name: str, x: Tensor) -> GradientReport:
     for points, times in ATTEMPTS:
         stretch = path.shorter(times)
         at, slope, exact = _where_apart(losses, stretch, scale)
-        difference, change = _distance(slope, exact), stretch.change(losses)
+        difference, change = distance(slope, exact), stretch.change(losses)
         promised, local = stretch.promises(losses, points)
         promised = promised / scale
-        bias, cosine = _relative(promised - change, change), _cosine(promised, change)
+        bias, cosine = relative(promised - change, change), cosine_of(promised, change)
         if at == PLACES[0] or (bias <= KEEPS and difference <= AGREES):
             break
-    jumps = _distance(local, change) > KEEPS
+    jumps = distance(local, change) > KEEPS
     declared = isinstance(module, Clip) and module.gradient == "surrogate"
     right = difference <= AGREES or (difference <= ROUNDS and not jumps)
     if not slope.any() and not promised.any():
@@ -117,7 +150,7 @@ def _judge(module: nn.Module, name: str, x: Tensor) -> GradientReport:
         verdict = "EXACT"
     else:
         verdict = "SURROGATE" if (jumps or declared) and cosine > AGAINST else "WRONG"
-    return GradientReport(name, verdict, bias, cosine, difference, formula, _ratio(slope, exact))
+    return GradientReport(name, verdict, bias, cosine, difference, formula, ratio_of(slope, exact))
 
 
 def _where_apart(losses: Losses, stretch: Stretch, scale: float) -> tuple[float, Tensor, Tensor]:
@@ -126,7 +159,7 @@ def _where_apart(losses: Losses, stretch: Stretch, scale: float) -> tuple[float,
         place = stretch.at(losses, share)
         slope, exact = losses.slopes(place), losses.differences(place)
         found = torch.zeros_like(exact) if slope is None else slope / scale
-        if not _distance(found, exact) <= AGREES:
+        if not distance(found, exact) <= AGREES:
             break
     return share, found, exact
 
@@ -144,23 +177,4 @@ def _formula_error(
     factor = chain * losses.direction * module.gradient_scale(x)
     factor = factor.view(-1, *[1] * (x.dim() - 2)) if factor.dim() == 1 else factor
     expected = (losses.weights * written[threshold].detach() * factor).flatten(1).sum(1)
-    return _distance(slope, expected)
-
-
-def _relative(error: Tensor, size: Tensor) -> float:
-    return (error.norm() / size.norm()).item() if size.norm() > 1e-12 else float("inf")
-
-
-def _distance(found: Tensor, expected: Tensor) -> float:
-    size = max(found.norm().item(), expected.norm().item())
-    return 0.0 if size < 1e-12 else (found - expected).norm().item() / size
-
-
-def _cosine(a: Tensor, b: Tensor) -> float:
-    sizes = (a.norm() * b.norm()).item()
-    return 0.0 if sizes < 1e-24 else (a @ b).item() / sizes
-
-
-def _ratio(found: Tensor, expected: Tensor) -> float:
-    size = (expected @ expected).item()
-    return float("nan") if size < 1e-24 else (found @ expected).item() / size
+    return distance(slope, expected)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from clipbench.audit.chain import ChainRow, chain_table
-from clipbench.audit.finding import Finding, convicted
+from clipbench.audit.finding import Finding, convicted, warning
 from clipbench.audit.gradient import GradientReport, judge
 from clipbench.audit.inputs import audit_inputs
 from clipbench.audit.registration import made_in_forward, unregistered
@@ -128,7 +128,7 @@ def _of_gradient(report: GradientReport) -> list[Finding]:
     if report.verdict == "NO_GRADIENT":
         reason = "no gradient reaches it: it only feeds a comparison, is detached or is not used"
         remedy = "let it enter the output by arithmetic, as sigmoid_gate and masked do"
-    elif report.verdict == "ZERO_ALMOST_EVERYWHERE" and math.isinf(report.bias):
+    elif report.without_effect:
         reason = "neither the output nor its gradient changes with it, at any input tried"
         remedy = "let it enter the output, or start it where inputs are"
     elif report.verdict == "ZERO_ALMOST_EVERYWHERE":
@@ -137,6 +137,9 @@ def _of_gradient(report: GradientReport) -> list[Finding]:
     elif report.verdict == "WRONG":
         reason = _wrong(report)
         remedy = "check the backward pass and the chain factor of its parametrisation"
+    elif report.idle:
+        reason = "nothing changes with it until another parameter has moved"
+        return [warning(report.name, reason, "start the other one elsewhere, if that is too late")]
     else:
         return []
     return [Finding(report.name, reason, remedy, convicts=True)]

@@ -163,6 +163,31 @@ def test_a_path_across_the_other_threshold_convicts_nobody():
     assert audit_gradients(partial(SReLU, init=0.05)).verdict == "EXACT"
 
 
+def test_a_threshold_that_another_parameter_idles_is_warned_of_and_not_convicted():
+    # Above the upper threshold the line goes straight on, until its slope has moved.
+    report = audit_module(partial(SReLU, upper_slope=1.0))
+    assert report.verdict == "EXACT"
+    assert not report.convicts
+    (finding,) = report.findings
+    assert finding.subject == "upper"
+    assert "nothing changes with it until another parameter has moved" in finding.reason
+
+
+def test_a_parameter_without_effect_is_convicted_beside_one_with_an_effect():
+    class Beside(broken.WithoutEffect):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            return self.scale * super().forward(x)
+
+    report = audit_gradients(Beside)
+    assert report.verdict == "ZERO_ALMOST_EVERYWHERE"
+    (finding,) = report.findings
+    assert (finding.subject, finding.convicts) == ("upper", True)
+
+
 def test_a_module_that_takes_maps_only_is_given_maps():
     class PerMap(broken.Scalar):
         def forward(self, x):
