@@ -3,43 +3,23 @@
 ``SWEEP/_summary/CONFIGURATION`` holds an event file with the mean over seeds of accuracy, loss,
 sparsity, saturation and every threshold, and the ends of its 95 % t-interval, step by step. It has
 no manifest, so that nobody takes it for a run. Seeds are told by their folder, ``seed=N``.
-
-Runs that have finished count; where none has, those that are running, as far as all have come.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-from scipy import special
 
 from clipbench.analysis.load import Run, load_runs
-from clipbench.records.curve import one_curve
+from clipbench.analysis.seed_curves import Seed, counted, mean_curve, read_seeds, tags_with_mean
 from clipbench.records.journal import JOURNAL_FILE
 from clipbench.records.layout import Layout, interval_tags, layout_record, summary_layout
 from clipbench.records.reading import RunError
-from clipbench.records.scalars import read_scalars
+from clipbench.records.run_dir import RUN_FILE
 from clipbench.records.tensorboard import EVENT_FILES, TensorBoardWriter
-from clipbench.records.threshold_tags import typical
 
 SUMMARY = "_summary"
-MEASURES = ("val/accuracy", "val/loss", "sparsity/mean", "saturation/mean")
-MOST_POINTS = 200
-_CONFIDENCE = 0.95
-
-Curve = dict[int, float]
-
-
-class Seed(NamedTuple):
-    """What is read of a run: the curves that get a mean, by tag, and all its tags."""
-
-    curves: dict[str, Curve]
-    tags: set[str]
 
 
 def write_summaries(folder: Path) -> list[Path]:
@@ -52,38 +32,48 @@ def write_summaries(folder: Path) -> list[Path]:
         RunError: There is no such folder, or a link stands where a summary should be.
         OSError: A summary cannot be written; what was there is still there.
     """
-    written = []
-    for sweep, configurations in _sweeps(folder).items():
-        read = {name: _read(members) for name, members in configurations.items()}
-        counted = {name: seeds for name, seeds in read.items() if seeds}
-        tags = _averaged(seed for seeds in counted.values() for seed in seeds)
-        of_runs = {tag for seeds in counted.values() for seed in seeds for tag in seed.tags}
-        layout = summary_layout(tags, of_runs=sorted(of_runs))
-        for name, seeds in counted.items():
-            place = sweep / SUMMARY / name
-            _make(place)
-            text = _who_counts(configurations[name], len(seeds))
-            _write(place, seeds, tags=tags, layout=layout, text=text)
-            written.append(place)
-        _remove_others(sweep / SUMMARY, keep=counted.keys())
-    return written
+    sweeps = _sweeps(folder).items()
+    return [place for sweep, members in sweeps for place in _write_sweep(sweep, members)]
 
 
-def intervals(values: np.ndarray) -> np.ndarray:
-    """Give mean, low and high end of the t-interval of each column: ``(3, steps)``.
+def refresh_summaries(folder: Path) -> None:
+    """Write the means over seeds of the sweeps in which anything is newer than they are.
 
-    Where there is no interval, of one seed or of values that are all equal, both ends are the mean.
-
-    Args:
-        values: ``(seeds, steps)``.
+    Raises:
+        RunError: As for `write_summaries`.
+        OSError: The same.
     """
-    seeds = len(values)
-    mean = values.mean(axis=0)
-    if seeds == 1:
-        return np.stack([mean, mean, mean])
-    factor = special.stdtrit(seeds - 1, (1 + _CONFIDENCE) / 2) / np.sqrt(seeds)
-    reach = factor * values.std(axis=0, ddof=1)
-    return np.stack([mean, mean - reach, mean + reach])
+    for sweep, configurations in _sweeps(folder).items():
+        if _is_outdated(sweep, configurations):
+            _write_sweep(sweep, configurations)
+
+
+def _write_sweep(sweep: Path, configurations: Mapping[str, Sequence[Run]]) -> list[Path]:
+    read = {name: read_seeds(members) for name, members in configurations.items()}
+    found = {name: seeds for name, seeds in read.items() if seeds}
+    tags = tags_with_mean(seed for seeds in found.values() for seed in seeds)
+    of_runs = {tag for seeds in found.values() for seed in seeds for tag in seed.tags}
+    layout = summary_layout(tags, of_runs=sorted(of_runs))
+    for name, seeds in found.items():
+        place = sweep / SUMMARY / name
+        _make(place)
+        text = _who_counts(configurations[name], len(seeds))
+        _write(place, seeds, tags=tags, layout=layout, text=text)
+    _remove_others(sweep / SUMMARY, keep=found.keys())
+    return [sweep / SUMMARY / name for name in found]
+
+
+def _is_outdated(sweep: Path, configurations: Mapping[str, Sequence[Run]]) -> bool:
+    """Tell whether a run is newer than the summary of its configuration, or has none."""
+    for name, members in configurations.items():
+        if not counted(members):
+            continue
+        written = [file.stat().st_mtime_ns for file in (sweep / SUMMARY / name).glob(EVENT_FILES)]
+        files = [run.path / file for run in members for file in (RUN_FILE, JOURNAL_FILE)]
+        newest = max(file.stat().st_mtime_ns for file in files if file.exists())
+        if not written or newest >= max(written):
+            return True
+    return False
 
 
 def _make(place: Path) -> None:
@@ -109,39 +99,6 @@ def _sweeps(folder: Path) -> dict[Path, dict[str, list[Run]]]:
     return found
 
 
-def _counted(members: Sequence[Run]) -> list[Run]:
-    for status in ("finished", "running"):
-        counted = [run for run in members if run.status == status]
-        if counted:
-            return counted
-    return []
-
-
-def _read(members: Sequence[Run]) -> list[Seed]:
-    """Read the seeds that count and have recorded anything."""
-    seeds = []
-    for run in _counted(members):
-        try:
-            samples, _ = read_scalars(run.path / JOURNAL_FILE)
-        except RunError:
-            continue
-        seed = Seed({}, set())
-        for sample in one_curve(samples, step=attrgetter("step")):
-            seed.tags.update(sample.scalars)
-            for tag, value in sample.scalars.items():
-                if tag in MEASURES or typical(tag):
-                    seed.curves.setdefault(tag, {})[sample.step] = value
-        if seed.curves:
-            seeds.append(seed)
-    return seeds
-
-
-def _averaged(seeds: Iterable[Seed]) -> list[str]:
-    """Return the tags that get a mean: what is measured of every clip, then the thresholds."""
-    seen = dict.fromkeys(tag for seed in seeds for tag in seed.curves)
-    return [*(tag for tag in MEASURES if tag in seen), *(tag for tag in seen if typical(tag))]
-
-
 def _write(
     place: Path, seeds: Sequence[Seed], *, tags: Iterable[str], layout: Layout, text: str
 ) -> None:
@@ -150,24 +107,12 @@ def _write(
         writer.text(0, "seeds", text)
         points: dict[int, dict[str, float]] = {}
         for tag in tags:
-            for step, values in _means([seed.curves.get(tag, {}) for seed in seeds]):
+            for step, values in mean_curve(seeds, tag):
                 named = dict(zip(interval_tags(tag), values, strict=True))
                 points.setdefault(step, {}).update(named)
         for step in sorted(points):
             writer.scalars(step, points[step])
         writer.publish()
-
-
-def _means(curves: Sequence[Curve]) -> Iterator[tuple[int, list[float]]]:
-    """Give mean and interval at the steps that all seeds have, thinned to `MOST_POINTS`."""
-    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
-    if len(steps) > MOST_POINTS:
-        places = np.linspace(0, len(steps) - 1, MOST_POINTS).round().astype(int)
-        steps = [steps[place] for place in places]
-    if not steps:
-        return
-    table = intervals(np.array([[curve[step] for step in steps] for curve in curves]))
-    yield from zip(steps, table.T.tolist(), strict=True)
 
 
 def _who_counts(members: Sequence[Run], counted: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipbench.analysis.load import Run, load_runs
-from clipbench.analysis.summary_runs import write_summaries
+from clipbench.analysis.summary_runs import refresh_summaries
 from clipbench.cli.dashboard_link import MEANS, curves_link, pins, run_filter
 from clipbench.cli.dashboard_server import start_server
 from clipbench.cli.errors import DONE, TERMINATED, describe
@@ -21,6 +21,7 @@ from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE
 
 REFRESH_SECONDS = 10.0
+BUSY_SHARE = 0.05  # of the time, at most, goes into keeping up: the server needs the same process
 
 
 def show_dashboard(paths: Sequence[Path], *, port: int | None, browser: bool) -> int:
@@ -64,18 +65,24 @@ def _follow(roots: Sequence[Path], tree: RunTree, stop: StopRequest) -> None:
     """Keep means over seeds and names up to date while runs go on, until the stop."""
     known: object = None
     while not stop():
+        started = time.monotonic()
         state = _state(roots)
         if state != known:
             known = state
-            try:
-                for root in roots:
-                    write_summaries(root)
-            except (OSError, RunError) as error:
-                print(f"clipbench: no means over seeds: {describe(error)}", file=sys.stderr)
-            tree.update(load_runs(roots))
-        until = time.monotonic() + REFRESH_SECONDS
+            _catch_up(roots, tree)
+        spent = time.monotonic() - started
+        until = time.monotonic() + max(REFRESH_SECONDS, spent / BUSY_SHARE)
         while not stop() and time.monotonic() < until:
             time.sleep(0.1)
+
+
+def _catch_up(roots: Sequence[Path], tree: RunTree) -> None:
+    try:
+        for root in roots:
+            refresh_summaries(root)
+    except (OSError, RunError) as error:
+        print(f"clipbench: no means over seeds: {describe(error)}", file=sys.stderr)
+    tree.update(load_runs(roots))
 
 
 def _state(roots: Sequence[Path]) -> dict[Path, tuple[int, int]]:

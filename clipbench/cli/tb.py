@@ -41,13 +41,15 @@ def _show(paths: Sequence[Path], *, port: int | None, browser: bool) -> int:
 
 
 def _rebuild(path: Path) -> int:
-    """Make the event files of all runs at or below a path anew, and say of which."""
+    """Make the event files of all runs at or below a path anew, and the means over their seeds."""
+    from clipbench.analysis.summary_runs import write_summaries
     from clipbench.records.rebuild import rebuild_all
 
     rebuilt, left = rebuild_all(path)
+    means = write_summaries(path)
     for run in left:
         print(f"left alone, it is being written: {run}", file=sys.stderr)
-    print(f"made the event files of {len(rebuilt)} runs anew in {path}")
+    print(f"made the event files of {len(rebuilt)} runs and {len(means)} means anew in {path}")
     return DONE
 
 

@@ -14,8 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from clipbench.analysis.load import load_runs
+from clipbench.analysis.seed_curves import MOST_POINTS, intervals
 from clipbench.analysis.statistics import estimate
-from clipbench.analysis.summary_runs import MOST_POINTS, SUMMARY, intervals, write_summaries
+from clipbench.analysis.summary_runs import SUMMARY, refresh_summaries, write_summaries
 from clipbench.records.journal import JOURNAL_FILE, Journal
 from clipbench.records.reading import RunError
 from clipbench.records.tensorboard import EVENT_FILES
@@ -134,6 +135,29 @@ def test_writing_again_leaves_one_file_and_removes_what_is_no_more(tmp_path: Pat
     for name in ("clip=other", "clip=relu"):
         (file,) = os.listdir(tmp_path / SUMMARY / name)
         assert (tmp_path / SUMMARY / name / file).match(EVENT_FILES)
+
+
+def test_only_what_is_outdated_is_written_again(tmp_path: Path) -> None:
+    for sweep in ("a", "b"):
+        write_sweep(tmp_path / sweep, clips=["relu", "prelu"], seeds=[0])
+    write_run(tmp_path / "a" / "clip=pact" / "seed=0", clip="pact", status="failed")
+
+    def files() -> list[set[Path]]:
+        return [set((tmp_path / sweep / SUMMARY).rglob(EVENT_FILES)) for sweep in ("a", "b")]
+
+    refresh_summaries(tmp_path)
+    first = files()
+    assert [len(found) for found in first] == [2, 2]
+    refresh_summaries(tmp_path)
+    assert files() == first
+    write_sweep(tmp_path / "a", clips=["relu"], seeds=[1])
+    refresh_summaries(tmp_path)
+    assert files()[1] == first[1]
+    assert not files()[0] & first[0]
+    with Journal(tmp_path / "b" / "clip=prelu" / "seed=0" / JOURNAL_FILE) as journal:
+        journal.write(step=99, epoch=9, scalars={"val/loss": 1.0})
+    refresh_summaries(tmp_path)
+    assert not files()[1] & first[1]
 
 
 def test_every_sweep_below_a_folder_has_its_own(tmp_path: Path) -> None:
