@@ -32,7 +32,8 @@ class MaskedClip(LearnableClip):
         per: one threshold for the layer, or one for each channel.
         positivity: how the threshold stays positive.
         mask: what is clipped: positive or negative inputs, outliers within their sample, some
-            channels, or what a function of the input marks (bool, of the shape of the input).
+            channels, or what a function of the input marks (bool, of the shape of the input); in a
+            configuration such a function is ``{_target_: mypkg.f, _partial_: true}``.
         k: standard deviations that make an outlier, 3 if None; only with ``mask="outlier"``.
         channels: the channels clipped; only with ``mask="channels"``.
 
