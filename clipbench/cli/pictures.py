@@ -21,7 +21,7 @@ SAMPLES = 64
 def record_samples(recorder: Recorder, data: ImageData) -> None:
     """Record some training images, so that a viewer sees what the network is given."""
     images = data.train.images[:SAMPLES].cpu().numpy()
-    recorder.image(step=0, tag="samples", pixels=png.enlarged(png.grid(images)))
+    recorder.image(step=0, tag="samples", pixels=png.enlarged(png.grid(png.brightened(images))))
 
 
 def record_answers(recorder: Recorder, data: ImageData, *, step: int, test: Evaluation) -> None:
@@ -34,7 +34,7 @@ def record_answers(recorder: Recorder, data: ImageData, *, step: int, test: Eval
     worst = worst_mistakes(labels, predictions, confidences)
     if len(worst) > 0:
         picture = mistakes_picture(
-            data.test.images[worst.tolist()].cpu().numpy(),
+            png.brightened(data.test.images[worst.tolist()].cpu().numpy()),
             labels=_named(labels[worst], data),
             answers=_named(predictions[worst], data),
             confidences=confidences[worst].tolist(),

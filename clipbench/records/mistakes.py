@@ -43,12 +43,13 @@ def mistakes_picture(
     rows = -(-len(images) // _COLUMNS)
     drawing = Drawing(16 + _COLUMNS * (_TILE + 14), 52 + rows * (_TILE + _ROOM))
     drawing.text((12, 16), "surest mistakes on the test part", size=15)
-    drawing.text((12, 36), "label, then the answer and its probability", color=PALE)
+    drawing.text((12, 36), "the label, then the answer and its probability", color=PALE)
     texts = zip(labels, answers, confidences, strict=True)
     for index, (image, (label, answer, sure)) in enumerate(zip(images, texts, strict=True)):
         left = 12 + index % _COLUMNS * (_TILE + 14)
         top = 52 + index // _COLUMNS * (_TILE + _ROOM)
         drawing.picture(enlarged(image.transpose(1, 2, 0), width=_TILE)[:_TILE, :_TILE], left, top)
-        drawing.text((left, top + _TILE + 10), label[:14], color=INK, size=11)
-        drawing.text((left, top + _TILE + 24), f"{answer[:11]} {sure:.0%}", color=RED, size=11)
+        drawing.text((left, top + _TILE + 10), f"is {label[:14]}", color=INK, size=11)
+        said = f"said {answer[:10]}, {sure:.0%}"
+        drawing.text((left, top + _TILE + 24), said, color=RED, size=11)
     return drawing.pixels()

@@ -35,6 +35,15 @@ def grid(images: np.ndarray, *, columns: int = 8) -> np.ndarray:
     return pixels
 
 
+def brightened(images: np.ndarray) -> np.ndarray:
+    """Scale images of uint8 together so that the brightest pixel of all is white.
+
+    Of some sets, such as 8x8 digits, the largest number is 16, which the eye takes for black.
+    """
+    most = max(int(images.max(initial=0)), 1)
+    return (images.astype(np.uint16) * 255 // most).astype(np.uint8)
+
+
 def enlarged(pixels: np.ndarray, *, width: int = 512) -> np.ndarray:
     """Repeat each pixel as often as fits into a width: viewers blur small images, or show specks.
 

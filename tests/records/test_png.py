@@ -45,6 +45,16 @@ def test_the_size_stands_in_the_head(channels: int) -> None:
         png.size_of(b"\x89PNG\r\n\x1a\n")
 
 
+@pytest.mark.parametrize("most", [1, 16, 200, 255])
+def test_brightening_keeps_the_order_and_ends_in_white(most: int) -> None:
+    images = np.arange(most + 1, dtype=np.uint8).reshape(1, 1, 1, -1)
+    bright = png.brightened(images).ravel()
+    assert (bright[0], bright[-1]) == (0, 255)
+    assert np.all(np.diff(bright.astype(int)) > 0)
+    assert np.array_equal(png.brightened(bright.reshape(images.shape)).ravel(), bright)
+    assert not png.brightened(np.zeros((1, 1, 2, 2), dtype=np.uint8)).any()
+
+
 @pytest.mark.parametrize(("width", "times"), [(10, 5), (26, 2), (49, 1), (60, 1)])
 def test_enlarging_repeats_whole_pixels(width: int, times: int) -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (4, width, 3), dtype=np.uint8)
