@@ -51,7 +51,7 @@ def estimate(values: Sequence[float], *, confidence: float = 0.95) -> Estimate:
     n = len(values)
     if n == 0 or not np.all(np.isfinite(values)):
         return Estimate(n, math.nan, math.nan, math.nan, math.nan)
-    mean, sd = math.fsum(values) / n, deviation(values)
+    mean, sd = _mean(values), deviation(values)
     if not sd > 0:
         return Estimate(n, mean, sd, math.nan, math.nan)
     reach = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * sd / math.sqrt(n)
@@ -72,6 +72,12 @@ def share(marked: int, n: int, *, confidence: float = 0.95) -> Estimate:
     low = float(special.betaincinv(marked, n - marked + 1, tail)) if marked > 0 else 0.0
     high = float(special.betaincinv(marked + 1, n - marked, 1 - tail)) if marked < n else 1.0
     return Estimate(n, marked / n, math.nan, low, high)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Give the mean; what cancels but for rounding (0.9 - 0.8 and 0.7 - 0.8) is zero."""
+    mean = math.fsum(values) / len(values)
+    return mean if abs(mean) > _ROUNDING * float(np.max(np.abs(values))) else 0.0
 
 
 def deviation(values: Sequence[float]) -> float:

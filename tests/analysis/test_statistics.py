@@ -129,3 +129,10 @@ def test_a_comparison_without_p_stays_in_the_family():
     corrected = holm([0.01, math.nan, 0.04])
     assert math.isnan(corrected[1])
     assert [corrected[0], corrected[2]] == pytest.approx([0.03, 0.08])
+
+
+def test_differences_that_cancel_but_for_rounding_have_the_mean_zero():
+    values = [0.9 - 0.8, 0.8 - 0.9, 0.7 - 0.4, 0.1 - 0.4]
+    assert math.fsum(values) != 0.0, "the case is one of rounding"
+    assert estimate(values).mean == 0.0
+    assert estimate([1e-12, 2e-12]).mean > 0, "small is not zero"
