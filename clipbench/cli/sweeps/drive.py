@@ -55,14 +55,19 @@ def drive(composition: Composition, folder: Path, *, flags: Sequence[str], dry_r
         to_do = [job for job in jobs if not job.done]
         at_once = min(len(to_do), _at_once(composition, settings))
         words = [*flags, *_launcher_words(composition)]
-        code = _launch(to_do, words, folder, at_once=at_once)
+        code = _launch(to_do, words, folder, at_once=at_once, timeout=settings["timeout"])
         record_stale(jobs, folder)
         show_end(jobs, composition.refused, folder)
     return code or ending(jobs, composition.refused, folder)
 
 
 def _launch(
-    jobs: Sequence[PlannedJob], arguments: Sequence[str], folder: Path, *, at_once: int
+    jobs: Sequence[PlannedJob],
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    at_once: int,
+    timeout: float | None,
 ) -> int:
     """Let Hydra's launcher run the jobs to do; return the code of a stop, else 0.
 
@@ -73,7 +78,8 @@ def _launch(
     let_workers_find_plugins()
     try:
         with _terminated_in_order(), echoed(folder):
-            print(expected(estimate(jobs), at_once=at_once), file=sys.stderr)
+            cost = estimate(jobs, timeout=timeout)
+            print(expected(cost, at_once=at_once), file=sys.stderr)
             code = through_hydra([*arguments, f"hydra.sweep.dir='{folder}'"])
     except KeyboardInterrupt:
         code = INTERRUPTED

@@ -17,9 +17,8 @@ from clipbench.records.sweep_file import PlannedJob
 EPOCHS = 2
 """The first epoch pays for warming up; the last one counts, as results hold it."""
 
-_UNHURRIED: dict[str, Any] = {
+_ONE_TRY: dict[str, Any] = {
     "retries": 0,
-    "timeout": None,
     "rerun": [],
     "fail_fast": False,
     "jobs_at_once": None,
@@ -35,23 +34,29 @@ class Cost:
     bytes: int
 
 
-def estimate(jobs: Sequence[PlannedJob]) -> Cost | None:
+def estimate(jobs: Sequence[PlannedJob], *, timeout: float | None) -> Cost | None:
     """Extrapolate from a short run of the first job to all jobs; None if that run fails.
 
     The first job stands for all: a clip that costs more, or a run that diverges, is not foreseen.
+
+    Args:
+        jobs: What is to do.
+        timeout: Seconds that the short run may take, as any job of the sweep; None for ever.
     """
     folder = Path(tempfile.mkdtemp(prefix="clipbench-"))
     try:
-        return _extrapolated(jobs, folder)
+        return _extrapolated(jobs, folder, timeout=timeout)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _extrapolated(jobs: Sequence[PlannedJob], folder: Path) -> Cost | None:
+def _extrapolated(
+    jobs: Sequence[PlannedJob], folder: Path, *, timeout: float | None
+) -> Cost | None:
     config = {**jobs[0].config, "num_seeds": 1}
     config["trainer"] = {**config["trainer"], "epochs": EPOCHS}
     trial = replace(jobs[0], folder="trial", config=config, seeds=jobs[0].seeds[:1])
-    run_isolated(trial, folder, settings=_UNHURRIED)
+    run_isolated(trial, folder, settings={**_ONE_TRY, "timeout": timeout})
     path = folder / trial.folder
     if not (path / RUN_FILE).exists() or read_run(path)["status"] != "finished":
         return None

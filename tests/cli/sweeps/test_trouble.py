@@ -19,8 +19,8 @@ from tests.cli.sweeps.trouble import (
     sweep,
 )
 
-KINDS = ("exception", "none", "exit", "sigkill", "hang", "none")
-CAUSES = {"0": "trouble in the clip", "2": "3", "3": "SIGKILL", "4": "sweep.timeout"}
+KINDS = ("hang", "none", "exit", "sigkill", "exception", "none")
+CAUSES = {"0": "sweep.timeout", "2": "3", "3": "SIGKILL", "4": "trouble in the clip"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_every_failure_is_named_with_its_cause_and_its_log(troubled):
     assert LOG_FILE in done.stderr
     assert (
         "LookupError"
-        in next((folder / "outputs/s").rglob(f"*number=0/seed=0/{LOG_FILE}")).read_text()
+        in next((folder / "outputs/s").rglob(f"*number=4/seed=0/{LOG_FILE}")).read_text()
     )
 
 
