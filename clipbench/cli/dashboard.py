@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clipbench.analysis.load import Run, load_runs
 from clipbench.analysis.summary_runs import refresh_summaries
-from clipbench.cli.dashboard_link import MEANS, curves_link, pins, run_filter
+from clipbench.cli.dashboard_link import by_seeds, charts_link, curves_link, pins
 from clipbench.cli.dashboard_server import start_server
 from clipbench.cli.errors import DONE, TERMINATED, describe
 from clipbench.cli.run_tree import RunTree, run_tree
@@ -42,23 +42,22 @@ def show_dashboard(paths: Sequence[Path], *, port: int | None, browser: bool) ->
         tree.update(runs)
         title = ", ".join(root.name for root in roots)
         address = start_server(tree.folder, port=port, title=f"clipbench {title}")
-        link = curves_link(address, pins(runs), runs=run_filter(runs))
-        print(_announcement(runs, address=address, link=link), flush=True)
+        names = tree.names()
+        curves = curves_link(address, pins(runs), names=names)
+        charts = charts_link(address, names=names)
+        print(_counted(runs))
+        print(f"curves          {curves}")
+        print(f"{'means ' if by_seeds(names) else 'charts'}          {charts}")
+        print(f"configurations  {address}/#hparams", flush=True)
         if browser and _has_screen():
-            webbrowser.open(link)
+            webbrowser.open(curves)
         _follow(roots, tree, stop)
     return TERMINATED if stop.code == TERMINATED else DONE
 
 
-def _announcement(runs: Sequence[Run], *, address: str, link: str) -> str:
+def _counted(runs: Sequence[Run]) -> str:
     groups = {run.group for run in runs if run.seed is not None}
-    lines = [
-        f"{len(runs)} runs of {len(groups)} configurations; Ctrl-C ends this",
-        f"curves          {link}",
-        f"means           {address}/#{MEANS}",
-        f"configurations  {address}/#hparams",
-    ]
-    return "\n".join(lines)
+    return f"{len(runs)} runs of {len(groups)} configurations; Ctrl-C ends this"
 
 
 def _follow(roots: Sequence[Path], tree: RunTree, stop: StopRequest) -> None:

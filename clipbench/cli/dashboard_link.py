@@ -21,17 +21,17 @@ MOST_THRESHOLDS = 4
 COLOR_OF = r"^(.*?)(?:_summary/)?([^/]+?)(?:/seed=\d+)?$"
 
 
-# No smoothing, and of all runs only the means.
-MEANS = "custom_scalars&regexInput=_summary&_smoothingWeight=0"
+CHARTS = "custom_scalars&_smoothingWeight=0"
+MEANS = f"{CHARTS}&regexInput=_summary"
 
 
-def curves_link(address: str, tags: Iterable[str], *, runs: str = "") -> str:
+def curves_link(address: str, tags: Iterable[str], *, names: Sequence[str]) -> str:
     """Return the link to the curves, with those of some tags pinned on top.
 
     Args:
         address: Of the server, without a slash at the end.
         tags: Of scalars.
-        runs: A regular expression that the runs shown match; empty for all.
+        names: What the runs are called.
     """
     cards = [{"plugin": "scalars", "tag": tag} for tag in tags]
     query = {
@@ -39,16 +39,20 @@ def curves_link(address: str, tags: Iterable[str], *, runs: str = "") -> str:
         "runColorGroup": f"regex:{COLOR_OF}",
         "smoothing": "0",
     }
-    if runs:
-        query["runFilter"] = runs
+    if by_seeds(names):
+        query["runFilter"] = "seed="  # without the means
     joined = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
     return f"{address}/?{joined}#timeseries"
 
 
-def run_filter(runs: Sequence[Run]) -> str:
-    """Choose a filter that leaves the means over seeds out, where the runs lie by seeds."""
-    seeded = [run for run in runs if run.path.name.startswith("seed=")]
-    return "seed=" if seeded and len(seeded) == len(runs) else ""
+def charts_link(address: str, *, names: Sequence[str]) -> str:
+    """Return the link to the composed charts: of the means alone where there are means."""
+    return f"{address}/#{MEANS if by_seeds(names) else CHARTS}"
+
+
+def by_seeds(names: Sequence[str]) -> bool:
+    """Tell whether all runs are seeds of configurations, which have means beside them."""
+    return len(names) > 0 and all("/seed=" in name for name in names)
 
 
 def pins(runs: Sequence[Run]) -> list[str]:

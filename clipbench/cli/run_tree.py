@@ -43,6 +43,11 @@ class RunTree:
             link.symlink_to(wanted[link])
         self._links = wanted
 
+    def names(self) -> list[str]:
+        """Return what the runs are called, without the means over seeds."""
+        names = [str(link.relative_to(self.folder)) for link in self._links]
+        return sorted(name for name in names if SUMMARY not in Path(name).parts)
+
     def _named(self, runs: list[Run]) -> dict[str, Path]:
         """Return the folder shown under each name."""
         names: dict[str, Path] = {}

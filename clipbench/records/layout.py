@@ -19,7 +19,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 )
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from clipbench.records.threshold_tags import INPUTS_BESIDE, take_apart, typical
+from clipbench.records.threshold_tags import INPUTS_BESIDE, among_inputs, take_apart
 
 OVER_SEEDS = "over seeds"
 """The first part of the tags that hold a mean over seeds and the ends of its interval."""
@@ -90,15 +90,15 @@ def layout_record(layout: Layout) -> Summary.Value:
 
 
 def _thresholds_over_inputs(tags: Collection[str]) -> Iterable[Chart]:
-    for tag in filter(typical, tags):
-        found = take_apart(tag)
-        if found is None or found.name not in INPUTS_BESIDE:
+    for tag in tags:
+        value, found = among_inputs(tag), take_apart(tag)
+        if value is None or found is None:
             continue
         low, high = INPUTS_BESIDE[found.name]
         ends = [f"activation_quantile/{found.site}/{end}" for end in (low, high)]
         if all(end in tags for end in ends):
             title = f"{found.site}: {found.name} threshold over its inputs, {low} to {high}"
-            yield _margin(title, tag, *ends)
+            yield _margin(title, value, *ends)
 
 
 def _section(title: str, charts: Sequence[Chart]) -> Category:

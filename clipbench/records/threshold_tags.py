@@ -43,6 +43,20 @@ def typical(tag: str) -> bool:
     return found is not None and found.part in (None, "mean")
 
 
+def among_inputs(tag: str) -> str | None:
+    """Return the tag under which a threshold is shown once an epoch, at the steps of its inputs.
+
+    TensorBoard draws a value between two others only where all three have the same steps.
+
+    Returns:
+        None for what does not stand for a whole threshold on the axis of the activations.
+    """
+    found = take_apart(tag) if typical(tag) else None
+    if found is None or found.name not in INPUTS_BESIDE:
+        return None
+    return f"threshold_by_epoch/{found.site}/{found.name}"
+
+
 def movement(start: Mapping[str, float], end: Mapping[str, float]) -> float | None:
     """Give how far the thresholds of a run moved from start to end, the mean over thresholds.
 

@@ -20,6 +20,7 @@ from clipbench.records.layout import layout_record, run_layout
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import Manifest, Status, read_run
 from clipbench.records.tensorboard import TensorBoardWriter, append
+from clipbench.records.threshold_tags import among_inputs
 
 
 class RunView:
@@ -70,6 +71,7 @@ class RunView:
 
     def _begin(self) -> None:
         self._tags: set[str] = set()
+        self._thresholds: dict[str, float] = {}
         self._laid_out = False
         self._step = 0
         self._writer = TensorBoardWriter(self._folder, hidden=True)
@@ -95,8 +97,14 @@ class RunView:
             self.image(image)
 
     def _add(self, record: Record) -> None:
-        self._step, time = record["step"], record["time"]
-        self._writer.scalars(self._step, record["scalars"], wall_time=time)
+        self._step, time, scalars = record["step"], record["time"], record["scalars"]
+        for tag in scalars:
+            shown = among_inputs(tag)
+            if shown is not None:
+                self._thresholds[shown] = scalars[tag]
+        if any(tag.startswith("activation_quantile/") for tag in scalars):
+            scalars = scalars | self._thresholds
+        self._writer.scalars(self._step, scalars, wall_time=time)
         for tag, histogram in record.get("histograms", {}).items():
             self._writer.histogram(self._step, tag, histogram, wall_time=time)
         self._tags.update(record["scalars"])

@@ -10,13 +10,22 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from clipbench.analysis.load import load_runs
-from clipbench.cli.dashboard_link import COLOR_OF, MOST_THRESHOLDS, curves_link, pins, run_filter
+from clipbench.cli.dashboard_link import (
+    CHARTS,
+    COLOR_OF,
+    MOST_THRESHOLDS,
+    by_seeds,
+    charts_link,
+    curves_link,
+    pins,
+)
 from tests.analysis.made import made
 from tests.records.written import write_run
 
 
 def test_the_link_holds_pins_colors_and_no_smoothing() -> None:
-    link = urlsplit(curves_link("http://127.0.0.1:6006", ["val/accuracy", "a&b=c"], runs="seed="))
+    tags, names = ["val/accuracy", "a&b=c"], ["relu/seed=0"]
+    link = urlsplit(curves_link("http://127.0.0.1:6006", tags, names=names))
     query = parse_qs(link.query)
     assert (link.scheme, link.netloc, link.path) == ("http", "127.0.0.1:6006", "/")
     assert link.fragment == "timeseries"
@@ -27,7 +36,6 @@ def test_the_link_holds_pins_colors_and_no_smoothing() -> None:
     assert query["runColorGroup"] == [f"regex:{COLOR_OF}"]
     assert query["smoothing"] == ["0"]
     assert query["runFilter"] == ["seed="]
-    assert "runFilter" not in curves_link("http://127.0.0.1:6006", [])
 
 
 def _color(name: str) -> tuple[str, ...]:
@@ -76,9 +84,12 @@ def test_a_run_in_progress_tells_its_thresholds_by_its_first_record(tmp_path: Pa
     assert pins(load_runs([tmp_path]))[2:] == ["threshold/fc1/upper"]
 
 
-def test_only_where_all_runs_lie_by_seeds_are_the_means_left_out() -> None:
-    assert run_filter([made(seed=0), made(seed=1)]) == "seed="
-    single = made(seed=0)
-    object.__setattr__(single, "path", Path("runs/2026-01-01"))
-    assert run_filter([made(seed=0), single]) == ""
-    assert run_filter([]) == ""
+def test_only_where_all_runs_are_seeds_the_means_stand_apart() -> None:
+    address = "http://127.0.0.1:1"
+    seeds, others = ["relu/seed=0", "a/relu/seed=1"], ["relu/seed=0", "runs/2026-01-01"]
+    assert by_seeds(seeds)
+    assert charts_link(address, names=seeds).endswith("&regexInput=_summary")
+    for names in (others, ["seed=0"], []):
+        assert not by_seeds(names)
+        assert "runFilter" not in curves_link(address, [], names=names)
+        assert charts_link(address, names=names) == f"{address}/#{CHARTS}"

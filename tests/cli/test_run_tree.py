@@ -99,6 +99,7 @@ def test_the_tree_follows_the_runs(tmp_path: Path) -> None:
         write_summaries(roots[0])
         tree.update(load_runs(roots))
         assert sorted(_shown(tree)) == ["_summary/prelu", "prelu/seed=0"]
+        assert tree.names() == ["prelu/seed=0"]
         folder = tree.folder
     assert not folder.exists()
     assert (roots[0] / "clip=prelu" / "seed=0" / "run.json").exists()

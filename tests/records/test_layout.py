@@ -34,10 +34,11 @@ def test_each_chart_of_a_run_shows_what_its_title_says() -> None:
             "threshold/fc4/upper",
         },
         "fc1: upper threshold over its inputs, q50 to q99": {
-            "threshold/fc1/upper", "activation_quantile/fc1/q50", "activation_quantile/fc1/q99",
+            "threshold_by_epoch/fc1/upper",
+            "activation_quantile/fc1/q50", "activation_quantile/fc1/q99",
         },
         "fc2: lower threshold over its inputs, q01 to q50": {
-            "threshold/fc2/lower/mean", "activation_quantile/fc2/q01",
+            "threshold_by_epoch/fc2/lower", "activation_quantile/fc2/q01",
             "activation_quantile/fc2/q50",
         },
         "share of zeros at all sites": {"sparsity/fc1", "sparsity/fc2"},

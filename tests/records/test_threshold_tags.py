@@ -1,6 +1,12 @@
 import pytest
 
-from clipbench.records.threshold_tags import first_values, movement, take_apart, typical
+from clipbench.records.threshold_tags import (
+    among_inputs,
+    first_values,
+    movement,
+    take_apart,
+    typical,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +48,18 @@ def test_the_first_value_of_each_threshold_counts():
     samples = [{"val/loss": 1.0}, {"threshold/a/upper": 1.0}]
     samples += [{"threshold/a/upper": 2.0, "threshold/b/upper": 3.0}]
     assert first_values(samples) == {"threshold/a/upper": 1.0, "threshold/b/upper": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"),
+    [
+        ("threshold/fc1/upper", "threshold_by_epoch/fc1/upper"),
+        ("threshold/fc1/lower/mean", "threshold_by_epoch/fc1/lower"),
+        ("threshold/fc1/lower/max", None),
+        ("threshold/fc1/slope", None),
+        ("val/loss", None),
+        ("threshold_by_epoch/fc1/upper", None),
+    ],
+)
+def test_only_whole_thresholds_on_the_axis_are_shown_among_inputs(tag, shown):
+    assert among_inputs(tag) == shown

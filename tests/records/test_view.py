@@ -157,6 +157,18 @@ def test_all_runs_bring_the_same_columns(tmp_path: Path) -> None:
     assert one == other
 
 
+def test_a_threshold_stands_among_its_inputs_at_their_steps(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    shown = _points(run, "threshold_by_epoch/fc1/upper")
+    assert shown == [(10, 1.1), (20, 1.2), (30, 1.3)]
+    assert [step for step, _ in shown] == [
+        step for step, _ in _points(run, "activation_quantile/fc1/q50")
+    ]
+    none = write_run(tmp_path / "prelu", clip="prelu")  # a slope is no place among inputs
+    tags = {value.tag for event in _raw_events(none) for value in event.summary.value}
+    assert not [tag for tag in tags if tag.startswith("threshold_by_epoch")]
+
+
 def test_the_layout_comes_with_the_first_epoch(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     layouts = [
