@@ -9,7 +9,7 @@ import numpy as np
 from clipbench.records.drawing import BLUE, INK, PALE, RED, Drawing, mixed
 
 _MOST_NAMED = 20  # classes; more are drawn without names and numbers
-_SIDE = 520
+_SIDE = 310  # viewers shrink larger pictures, and the letters in them
 
 
 def confusion_counts(
@@ -32,15 +32,17 @@ def confusion_picture(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """
     count = len(names)
     named = count <= _MOST_NAMED
-    cell = max(_SIDE // count, 4)
-    margin = 24 + (max(7 * len(name) for name in names) if named else 0)
-    left, top = margin, 76 if named else 44
-    drawing = Drawing(left + cell * count + 16, top + cell * count + 16)
-    right = int(np.trace(counts))
-    total = int(counts.sum())
-    title = f"test part: {right} of {total} right ({100 * right / max(total, 1):.2f} %)"
-    drawing.text((12, 16), title, size=15)
-    drawing.text((12, 36), "row: label, column: answer", color=PALE)
+    cell = max(_SIDE // count, 3)
+    short = all(7 * len(name) <= cell for name in names)
+    rows = names if short else [f"{name} {index}" for index, name in enumerate(names)]
+    columns = names if short else [str(index) for index in range(count)]
+    left = 18 + (max(7 * len(name) for name in rows) if named else 0)
+    top = 66 if named else 46
+    drawing = Drawing(max(left + cell * count, 230) + 10, top + cell * count + 10)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    share = 100 * right / max(total, 1)
+    drawing.text((10, 14), f"test part: {right} of {total} right, {share:.2f} %", size=13)
+    drawing.text((10, 33), "rows: label, columns: answer", color=PALE)
     mistakes = counts - np.diag(np.diag(counts))
     worst = max(int(mistakes.max()), 1)
     for row in range(count):
@@ -55,13 +57,12 @@ def confusion_picture(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
                 middle = (x + cell / 2, y + cell / 2)
                 drawing.text(middle, str(number), color=ink, size=_letters(cell), anchor="mm")
     if named:
-        for index, name in enumerate(names):
+        for index, (row_name, column_name) in enumerate(zip(rows, columns, strict=True)):
             at = index * cell + cell / 2
-            drawing.text((left - 8, top + at), name, anchor="rm")
-            short = name if 7 * len(name) <= cell else name[: max(cell // 8, 1)]
-            drawing.text((left + at, top - 12), short, anchor="mm")
+            drawing.text((left - 8, top + at), row_name, anchor="rm")
+            drawing.text((left + at, top - 11), column_name, anchor="mm")
     return drawing.pixels()
 
 
 def _letters(cell: int) -> int:
-    return min(14, max(8, cell // 3))
+    return min(12, max(7, cell // 2 - 3))

@@ -9,8 +9,9 @@ import numpy as np
 from clipbench.records.drawing import INK, PALE, RED, Drawing
 from clipbench.records.png import enlarged
 
-MOST = 24
-_COLUMNS, _TILE, _ROOM = 6, 96, 44
+MOST = 16
+# Viewers shrink larger pictures, and the letters in them.
+_COLUMNS, _TILE, _GAP, _ROOM = 4, 84, 14, 42
 
 
 def worst_mistakes(
@@ -41,15 +42,15 @@ def mistakes_picture(
         Pixels ``(height, width, 3)`` of uint8.
     """
     rows = -(-len(images) // _COLUMNS)
-    drawing = Drawing(16 + _COLUMNS * (_TILE + 14), 52 + rows * (_TILE + _ROOM))
-    drawing.text((12, 16), "surest mistakes on the test part", size=15)
-    drawing.text((12, 36), "the label, then the answer and its probability", color=PALE)
+    drawing = Drawing(8 + _COLUMNS * (_TILE + _GAP), 48 + rows * (_TILE + _ROOM))
+    drawing.text((10, 14), "surest mistakes on the test part", size=13)
+    drawing.text((10, 33), "the label, then the answer and its probability", color=PALE)
     texts = zip(labels, answers, confidences, strict=True)
     for index, (image, (label, answer, sure)) in enumerate(zip(images, texts, strict=True)):
-        left = 12 + index % _COLUMNS * (_TILE + 14)
-        top = 52 + index // _COLUMNS * (_TILE + _ROOM)
+        left = 10 + index % _COLUMNS * (_TILE + _GAP)
+        top = 48 + index // _COLUMNS * (_TILE + _ROOM)
         drawing.picture(enlarged(image.transpose(1, 2, 0), width=_TILE)[:_TILE, :_TILE], left, top)
-        drawing.text((left, top + _TILE + 10), f"is {label[:14]}", color=INK, size=11)
-        said = f"said {answer[:10]}, {sure:.0%}"
-        drawing.text((left, top + _TILE + 24), said, color=RED, size=11)
+        drawing.text((left, top + _TILE + 10), f"is {label[:14]}", color=INK, size=10)
+        said = f"said {answer[:9]}, {sure:.0%}"
+        drawing.text((left, top + _TILE + 23), said, color=RED, size=10)
     return drawing.pixels()

@@ -20,7 +20,9 @@ from clipbench.records.threshold_tags import INPUTS_BESIDE, take_apart, typical
 MOST_SITES = 8
 _BANDS = (("q01", "q999", 0.14), ("q01", "q99", 0.26), ("q50", "q90", 0.45))
 _COLORS: Mapping[str, Color] = {"upper": RED, "lower": GREEN, "center": ORANGE}
-_WIDTH, _ROW, _TOP = 760, 190, 58
+# Viewers shrink larger pictures, and the letters in them.
+_WIDTH, _ROW, _TOP = 400, 138, 46
+_LEFT, _MIDDLE, _RIGHT = 40, 252, 278  # the courses end and the histograms begin
 
 
 class Course(NamedTuple):
@@ -66,9 +68,9 @@ def threshold_picture(sites: Sequence[Site]) -> np.ndarray:
     """
     shown = sites[:MOST_SITES]
     drawing = Drawing(_WIDTH, _TOP + _ROW * len(shown))
-    drawing.text((12, 16), "thresholds over the inputs they cut", size=15)
-    drawing.text((12, 36), "left: through the steps, over quantiles of the inputs", color=PALE)
-    drawing.text((496, 36), "right: over the last inputs (root of counts)", color=PALE)
+    drawing.text((10, 14), "thresholds over the inputs they cut", size=13)
+    drawing.text((10, 33), "through the steps, over quantiles", color=PALE, size=11)
+    drawing.text((_RIGHT, 33), "at the end", color=PALE, size=11)
     for index, site in enumerate(shown):
         _draw_site(drawing, site, top=_TOP + _ROW * index)
     return drawing.pixels()
@@ -76,7 +78,7 @@ def threshold_picture(sites: Sequence[Site]) -> np.ndarray:
 
 def _draw_site(drawing: Drawing, site: Site, *, top: float) -> None:
     low, high = _range(site)
-    box = (60, top + 22, 470, top + _ROW - 30)
+    box = (_LEFT, top + 20, _MIDDLE, top + _ROW - 24)
     steps = [step for course in site.thresholds.values() for step in course.steps]
     panel = Panel(drawing, box, x=(0, max([1, *steps])), y=(low, high))
     for lower, upper, share in _BANDS:
@@ -84,16 +86,17 @@ def _draw_site(drawing: Drawing, site: Site, *, top: float) -> None:
         panel.band(course.steps, course.values, above.values, color=mixed(BLUE, share))
     panel.y_axis()
     panel.x_axis()
-    drawing.text((60, top + 10), site.name or "model", size=13)
-    right = Panel(drawing, (510, top + 22, 740, top + _ROW - 30), x=(low, high), y=(0, 1))
+    drawing.text((_LEFT, top + 10), site.name or "model")
+    at_end = (_RIGHT, top + 20, _WIDTH - 10, top + _ROW - 24)
+    right = Panel(drawing, at_end, x=(low, high), y=(0, 1))
     _draw_histogram(right, site.histogram)
     for name, course in site.thresholds.items():
-        panel.curve(course.steps, course.values, color=_COLORS[name], width=2.5)
+        panel.curve(course.steps, course.values, color=_COLORS[name], width=2)
         last = course.values[-1]
-        right.curve([last, last], [0, 1], color=_COLORS[name], width=2.5)
+        right.curve([last, last], [0, 1], color=_COLORS[name], width=2)
     named = ", ".join(f"{name} {course.values[-1]:.3g}" for name, course in site.thresholds.items())
     color = _COLORS[next(iter(site.thresholds))]
-    drawing.text((740, top + 10), named, color=color, anchor="rm")
+    drawing.text((_WIDTH - 10, top + 10), named, color=color, size=11, anchor="rm")
 
 
 def _draw_histogram(panel: Panel, histogram: Histogram | None) -> None:

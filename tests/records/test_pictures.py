@@ -68,9 +68,9 @@ def test_mistakes_show_their_images(count: int, channels: int, size: int) -> Non
         images, labels=names, answers=names, confidences=np.linspace(1, 0, count).tolist()
     )
     assert _is_picture(pixels)
-    times = max(1, 96 // size)
-    tile = images[0].transpose(1, 2, 0).repeat(times, 0).repeat(times, 1)[:96, :96]
-    shown = pixels[52 : 52 + len(tile), 12 : 12 + len(tile)]
+    times = max(1, 84 // size)
+    tile = images[0].transpose(1, 2, 0).repeat(times, 0).repeat(times, 1)[:84, :84]
+    shown = pixels[48 : 48 + len(tile), 10 : 10 + len(tile)]
     assert np.array_equal(shown, np.broadcast_to(tile, shown.shape))
 
 
@@ -105,10 +105,10 @@ def test_thresholds_are_drawn_through_the_steps_and_over_the_histogram(quantiles
     assert _is_picture(pixels)
     for color in (GREEN,):  # drawn last, so that nothing lies over it
         columns = np.unique(np.argwhere((pixels == color).all(axis=2))[:, 1])
-        assert columns.min() < 80
-        assert columns.max() > 510
+        assert columns.min() < 50
+        assert columns.max() > 278
     # Over the histogram the line stands at the last value, 3, on the axis from -2 or so to 5.
-    marks = np.argwhere((pixels[80:200, 515:735] == GREEN).all(axis=2))[:, 1]
+    marks = np.argwhere((pixels[66:150, 279:389] == GREEN).all(axis=2))[:, 1]
     assert len(np.unique(marks)) <= 4
     bars = (pixels == mixed(BLUE, 0.5)).all(axis=2).any()
     assert bars == quantiles
@@ -122,4 +122,4 @@ def test_many_sites_are_cut_and_values_that_are_not_finite_are_no_trouble() -> N
     records[2]["scalars"]["activation_quantile/layer0/q999"] = float("inf")
     few = threshold_picture(sites_of(_records({"a": ["upper"]})))
     many = threshold_picture(sites_of(records))
-    assert many.shape[0] - few.shape[0] == (MOST_SITES - 1) * 190
+    assert many.shape[0] - few.shape[0] == (MOST_SITES - 1) * 138
