@@ -14,12 +14,16 @@ from pathlib import Path
 from clipbench.analysis.load import Run, load_runs
 from clipbench.analysis.seed_curves import Seed, counted, mean_curve, read_seeds, tags_with_mean
 from clipbench.records.journal import JOURNAL_FILE
-from clipbench.records.layout import Layout, interval_tags, layout_record, summary_layout
+from clipbench.records.layout import (
+    SUMMARY,
+    Layout,
+    interval_tags,
+    layout_record,
+    summary_layout,
+)
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE
 from clipbench.records.tensorboard import EVENT_FILES, TensorBoardWriter
-
-SUMMARY = "_summary"
 
 
 def write_summaries(folder: Path) -> list[Path]:

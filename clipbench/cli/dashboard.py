@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipbench.analysis.load import Run, load_runs
-from clipbench.analysis.summary_runs import refresh_summaries
 from clipbench.cli.dashboard_link import by_seeds, charts_link, curves_link, pins
 from clipbench.cli.dashboard_server import start_server
 from clipbench.cli.errors import DONE, TERMINATED, describe
@@ -76,6 +75,9 @@ def _follow(roots: Sequence[Path], tree: RunTree, stop: StopRequest) -> None:
 
 
 def _catch_up(roots: Sequence[Path], tree: RunTree) -> None:
+    # Here and not above: it brings scipy, and the page comes first.
+    from clipbench.analysis.summary_runs import refresh_summaries
+
     try:
         for root in roots:
             refresh_summaries(root)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from clipbench.analysis.labels import labels
 from clipbench.analysis.load import Run
-from clipbench.analysis.summary_runs import SUMMARY
+from clipbench.records.layout import SUMMARY
 
 MOST_LETTERS = 120
 

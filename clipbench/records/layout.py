@@ -21,6 +21,8 @@ from tensorboard.util.tensor_util import make_tensor_proto
 
 from clipbench.records.threshold_tags import INPUTS_BESIDE, among_inputs, take_apart
 
+SUMMARY = "_summary"
+"""The folder of a sweep that holds the means over seeds, one run a configuration."""
 OVER_SEEDS = "over seeds"
 """The first part of the tags that hold a mean over seeds and the ends of its interval."""
 

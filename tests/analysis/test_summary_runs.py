@@ -16,8 +16,9 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from clipbench.analysis.load import load_runs
 from clipbench.analysis.seed_curves import MOST_POINTS, intervals
 from clipbench.analysis.statistics import estimate
-from clipbench.analysis.summary_runs import SUMMARY, refresh_summaries, write_summaries
+from clipbench.analysis.summary_runs import refresh_summaries, write_summaries
 from clipbench.records.journal import JOURNAL_FILE, Journal
+from clipbench.records.layout import SUMMARY
 from clipbench.records.reading import RunError
 from clipbench.records.tensorboard import EVENT_FILES
 from tests.records.written import epoch_scalars, write_run, write_sweep
