@@ -25,6 +25,8 @@ FLAGS = (
 )
 # Each of these says what is to be done, so Hydra takes one of them.
 DEEDS = ("run", "multirun", "cfg", "info", "shell_completion")
+# These say how a configuration is shown.
+SHOWING = ("resolve", "package")
 REFUSED = {
     "experimental_rerun": "use 'clipbench rerun RUN'",  # it unpickles
     "config_name": "use experiment=NAME",
@@ -45,6 +47,8 @@ def parse_arguments(arguments: Sequence[str]) -> Namespace:
     parsed, unknown = parser.parse_known_intermixed_args(arguments)
     faults = [f"{flag}: no such flag; {nearest(flag, FLAGS)}" for flag in unknown]
     faults += [f"{_typed(name)}: {REFUSED[name]}" for name in REFUSED if getattr(parsed, name)]
+    if parsed.cfg is None:
+        faults += [f"{_typed(name)}: goes with --cfg" for name in SHOWING if getattr(parsed, name)]
     deeds = [_typed(name) for name in DEEDS if getattr(parsed, name)]
     if len(deeds) > 1:
         faults.append(f"{' and '.join(deeds)}: only one of them at a time")

@@ -6,10 +6,15 @@ that our configuration composes: only the keys listed here may differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from clipbench.cli.errors import ConfigError
+from clipbench.cli.loader import brief
 
 MAY_DIFFER = ("run.dir", "sweep.dir", "launcher", "verbose", "searchpath")
 # What composition itself writes: which overrides came, which options were chosen, where from.
@@ -41,6 +46,22 @@ def faults_of_hydra(node: DictConfig, shipped: DictConfig) -> list[str]:
         and ours.get(key) != value
     ]
     return faults
+
+
+def folder_in(node: Mapping[str, Any] | DictConfig, key: str, *, config: Mapping[str, Any]) -> Path:
+    """Return the folder that Hydra's node gives to ``key``, such as ``run.dir``.
+
+    What it interpolates (``${now:%Y}``, ``${seed}``) is filled in here and once, because Hydra gets
+    the result: a time would have moved on until it looks itself.
+
+    Raises:
+        ConfigError: It interpolates what is not there.
+    """
+    whole = OmegaConf.create({**config, "hydra": node})
+    try:
+        return Path(str(OmegaConf.select(whole, f"hydra.{key}", throw_on_missing=True)))
+    except OmegaConfBaseException as error:
+        raise ConfigError([f"hydra.{key}: {brief(error)}"]) from error
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

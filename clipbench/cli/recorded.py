@@ -17,18 +17,19 @@ from omegaconf import OmegaConf
 from clipbench.cli.check import ROOMS, SETTINGS, faults_of
 from clipbench.cli.compose import Job, compose, refused_by_parts
 from clipbench.cli.errors import ConfigError
+from clipbench.cli.hydra_node import folder_in
 from clipbench.cli.words import Words, read_words
 from clipbench.records.run_dir import read_run
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """An earlier run: its record, its configuration with overrides applied, and Hydra's keys."""
+    """An earlier run: its record, its configuration with overrides applied, the folder wished."""
 
     record: Mapping[str, Any]
     config: dict[str, Any]
     typed: list[str]
-    run_dir: str | None
+    run_dir: Path | None
 
 
 def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
@@ -60,7 +61,9 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
     if faults:
         raise ConfigError(faults)
     typed = [text for text in overrides if not text.startswith("hydra.")]
-    return Recorded(record, config, typed, words.run_dir)
+    node = {"run": {"dir": words.run_dir}}
+    folder = None if words.run_dir is None else folder_in(node, "run.dir", config=config)
+    return Recorded(record, config, typed, folder)
 
 
 def _with_groups(config: dict[str, Any], words: Words) -> dict[str, Any]:

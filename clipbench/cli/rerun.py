@@ -41,7 +41,7 @@ def _rerun(run: Path, overrides: list[str]) -> int:
 
     recorded = read_recorded(run, overrides)
     if recorded.run_dir is not None:
-        folder = Path(recorded.run_dir)
+        folder = recorded.run_dir
     else:
         folder = single_run_folder(recorded.config, recorded.typed)
     show = partial(show_run, trust=recorded.config["trust"])

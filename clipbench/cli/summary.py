@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
     record = read_run(path)
     results = record["results"]
     config = record["config"]
-    tag = "sparsity/mean"
+    tag, typed = "sparsity/mean", shlex.quote(str(path))
     zeros = (
         [f"sparsity       {percent(results[tag])} zeros, mean of sites"] if tag in results else []
     )
@@ -37,9 +38,9 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
         f"time           {results['seconds/total']:.1f} s"
         f", {results['speed/images_per_second']:,.0f} images/s in training",
         f"results        {path}",
-        f"next           clipbench eval {path}",
-        f"               clipbench rerun {path} seed={config['seed'] + 1}",
-        f"               clipbench tb {path}",
+        f"next           clipbench eval {typed}",
+        f"               clipbench rerun {typed} seed={config['seed'] + 1}",
+        f"               clipbench tb {typed}",
     ]
     print("\n".join(lines))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipbench.cli.errors import DONE, guarded
 from clipbench.cli.flags import kept_flags, parse_arguments
 from clipbench.cli.folders import single_run_folder, sweep_folder
 from clipbench.cli.through_hydra import through_hydra
 from clipbench.cli.train_help import train_help
+
+if TYPE_CHECKING:
+    from clipbench.cli.compose import Job
 
 
 def main(arguments: list[str]) -> int:
@@ -39,13 +41,11 @@ def _checked(parsed: Namespace) -> int:
     if composition.multirun:
         from clipbench.cli.sweeps.drive import drive
 
-        chosen = _chosen(parsed.overrides, "hydra.sweep.dir")
-        name = composition.jobs[0].config["name"]
-        folder = sweep_folder(name) if chosen is None else Path(chosen)
+        folder = _typed_folder(parsed, composition.jobs[0], "sweep.dir")
+        folder = folder or sweep_folder(composition.jobs[0].config["name"])
         return drive(composition, folder, flags=kept_flags(parsed), dry_run=parsed.dry_run)
     job = composition.jobs[0]
-    chosen = _chosen(parsed.overrides, "hydra.run.dir")
-    path = single_run_folder(job.config, job.overrides) if chosen is None else Path(chosen)
+    path = _typed_folder(parsed, job, "run.dir") or single_run_folder(job.config, job.overrides)
     if parsed.dry_run:
         print(f"1 job: {' '.join(job.overrides) or 'the defaults'}\n  {path}")
         return DONE
@@ -60,7 +60,9 @@ def _run_one(path: Path, config: dict[str, Any], arguments: list[str]) -> int:
     return through_hydra([*arguments, f"hydra.run.dir='{path}'"])
 
 
-def _chosen(overrides: Sequence[str], key: str) -> str | None:
-    """Return the value that the command line gives to one of Hydra's own keys."""
-    values = [text.partition("=")[2] for text in overrides if text.partition("=")[0] == key]
-    return values[-1].strip("'\"") if values else None
+def _typed_folder(parsed: Namespace, job: Job, key: str) -> Path | None:
+    """Return the folder that the command line gives to one of Hydra's own keys, if it does."""
+    from clipbench.cli.hydra_node import folder_in
+
+    typed = any(text.partition("=")[0] == f"hydra.{key}" for text in parsed.overrides)
+    return folder_in(job.hydra, key, config=job.config) if typed else None

@@ -256,6 +256,8 @@ def test_flags_that_would_bypass_the_check_are_refused(flags):
     [
         (["--multrun"], "--multrun: no such flag; did you mean '--multirun'?"),
         (["--cfg", "job", "-m"], "--multirun and --cfg: only one of them at a time"),
+        (["--resolve"], "--resolve: goes with --cfg"),
+        (["--package", "clip"], "--package: goes with --cfg"),
         (["--info", "--cfg", "job"], "--cfg and --info: only one of them at a time"),
     ],
     ids=str,

@@ -1,5 +1,7 @@
 """What the summary of a run says of its thresholds."""
 
+import shlex
+
 import pytest
 
 from clipbench.cli.main import main
@@ -54,6 +56,13 @@ def test_a_channel_that_stands_still_beside_others_that_move_is_no_news(tmp_path
     results = dict(read_run(tmp_path / "run")["results"])
     results["threshold/fc1/upper/max"] = 1.0  # where it started
     assert not any("did not move" in line for line in threshold_lines(tmp_path / "run", results))
+
+
+def test_the_next_commands_can_be_typed_as_they_stand(tmp_path, capsys):
+    words = ["train", "experiment=smoke", "clip=relu", f"hydra.run.dir='{tmp_path}/a b'"]
+    assert main([*words, "trainer.epochs=1"]) == 0
+    shown = capsys.readouterr().out
+    assert shlex.split(shown.partition("\nnext")[2])[:3] == ["clipbench", "eval", f"{tmp_path}/a b"]
 
 
 def test_without_probes_the_summary_is_shorter_and_has_no_gap(tmp_path, capsys):
