@@ -72,12 +72,19 @@ def _is_outdated(sweep: Path, configurations: Mapping[str, Sequence[Run]]) -> bo
     for name, members in configurations.items():
         if not counted(members):
             continue
-        written = [file.stat().st_mtime_ns for file in (sweep / SUMMARY / name).glob(EVENT_FILES)]
+        written = max(map(_written_at, (sweep / SUMMARY / name).glob(EVENT_FILES)), default=0)
         files = [run.path / file for run in members for file in (RUN_FILE, JOURNAL_FILE)]
-        newest = max(file.stat().st_mtime_ns for file in files if file.exists())
-        if not written or newest >= max(written):
+        if max(map(_written_at, files)) >= written:
             return True
     return False
+
+
+def _written_at(file: Path) -> int:
+    """Return when a file was written last; 0 if it is gone, as a run may begin anew just now."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _make(place: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clipbench.analysis.load import Run, load_runs
@@ -92,8 +93,9 @@ def _state(roots: Sequence[Path]) -> dict[Path, tuple[int, int]]:
     for root in roots:
         for name in (JOURNAL_FILE, RUN_FILE):
             for file in root.rglob(name):
-                seen = file.stat()
-                found[file] = (seen.st_size, seen.st_mtime_ns)
+                with suppress(FileNotFoundError):  # a run may begin anew at this very moment
+                    seen = file.stat()
+                    found[file] = (seen.st_size, seen.st_mtime_ns)
     return found
 
 

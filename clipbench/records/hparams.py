@@ -154,8 +154,11 @@ def _at(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 -- whatever
 
 
 def _time(manifest: Manifest, key: str) -> float:
-    text = cast(Mapping[str, Any], manifest).get("times", {}).get(key)
-    return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else 0.0
+    text = _at(cast(Mapping[str, Any], manifest), f"times.{key}")
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _column(name: str, kind: int) -> HParamInfo:

@@ -39,7 +39,12 @@ def keep(folder: Path, *, tag: str, step: int, png: bytes) -> None:
 
 
 def kept(folder: Path) -> Iterator[KeptImage]:
-    """Give the images of a run by tag and step; a file that cannot be read is passed over."""
+    """Give the images of a run by tag and step; a file that cannot be read is passed over.
+
+    No link is followed.
+    """
+    if (folder / FOLDER).is_symlink():
+        return
     for file in sorted((folder / FOLDER).glob("*.png")):
         named = _NAME.fullmatch(file.name)
         if named is None:

@@ -7,6 +7,7 @@ view can be made again from them at any time, and a run that is taken up again b
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +95,8 @@ class RunView:
             for record in one_curve(read(journal)[0], step=itemgetter("step")):
                 self._add(record)
         for image in image_files.kept(self._folder):
-            self.image(image)
+            with suppress(ValueError):  # a file of that name need not be an image
+                self.image(image)
 
     def _add(self, record: Record) -> None:
         self._step, time, scalars = record["step"], record["time"], record["scalars"]
@@ -134,9 +136,17 @@ def rebuild(folder: Path) -> None:
     A run whose manifest is lost or damaged gets its curves and images back, not its choices.
 
     Raises:
+        RunError: The records hold what no event file can.
         OSError: It cannot be written; what was there is still there.
     """
-    RunView(folder).close()
+    try:
+        RunView(folder).close()
+    except ValueError as error:
+        raise RunError(
+            f"The records of the run cannot be shown: {error}.",
+            where=folder,
+            remedy="Move this run away; it was not written by clipbench as it stands.",
+        ) from error
     manifest = _manifest(folder)
     if manifest is not None and manifest["status"] != "running":
         end_session(folder, manifest["status"], time=hparams.ended(manifest))

@@ -72,6 +72,13 @@ def test_runs_that_differ_in_the_seed_alone_share_a_group(tmp_path: Path) -> Non
     assert one.start_time_secs > 1e9
 
 
+@pytest.mark.parametrize("times", [None, [], {}, {"started": 3}, {"started": "yesterday"}])
+def test_a_manifest_that_does_not_say_when_began_at_zero(tmp_path: Path, times: Any) -> None:
+    _start(tmp_path, config_of())
+    manifest: Any = {**read_run(tmp_path), "times": times}
+    assert hparams.started(manifest) == 0.0
+
+
 @pytest.mark.parametrize("status", ["finished", "failed", "diverged", "interrupted"])
 def test_only_a_finished_run_is_a_success(status: Any) -> None:
     entry = hparams.session_end(status, time=1e9)

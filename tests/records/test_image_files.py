@@ -27,6 +27,10 @@ def test_what_is_no_image_of_ours_is_passed_over(tmp_path):
     (folder / "c-00000001.png").symlink_to(folder / "a-00000001.png")
     os.mkfifo(folder / "d-00000001.png")
     assert [image.tag for image in kept(tmp_path)] == ["a"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "images").symlink_to(folder)
+    assert list(kept(other)) == []
 
 
 def test_a_tag_whose_file_could_not_be_told_from_anothers_is_refused(tmp_path):

@@ -17,8 +17,9 @@ from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
 from tensorboard.summary.writer.record_writer import masked_crc32c
 
-from clipbench.records.journal import JOURNAL_FILE
+from clipbench.records.journal import JOURNAL_FILE, Journal
 from clipbench.records.layout import run_layout
+from clipbench.records.reading import RunError
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import RUN_FILE
 from clipbench.records.tensorboard import EVENT_FILES
@@ -133,6 +134,25 @@ def test_a_view_that_cannot_be_written_leaves_the_old_one(
             rebuild(run)
     assert {file: file.read_bytes() for file in run.glob(EVENT_FILES)} == before
     assert not list(run.glob(".tmp-*"))
+
+
+def test_a_file_that_is_no_image_is_passed_over(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "images" / "other-00000000.png").write_bytes(b"GIF89a")
+    rebuild(run)
+    tags = {value.tag for event in _raw_events(run) for value in event.summary.value}
+    assert "samples" in tags
+    assert "other" not in tags
+
+
+def test_records_that_no_event_file_can_hold_are_an_error(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    before = sorted(run.glob(EVENT_FILES))
+    with Journal(run / JOURNAL_FILE) as journal:
+        journal.write(step=99, epoch=9, scalars={"half a letter: \ud800": 1.0})
+    with pytest.raises(RunError, match="cannot be shown"):
+        rebuild(run)
+    assert sorted(run.glob(EVENT_FILES)) == before
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted", "running"])
