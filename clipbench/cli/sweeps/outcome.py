@@ -11,6 +11,7 @@ from clipbench.cli.errors import DIVERGED, DONE, SOME_FAILED
 from clipbench.cli.sweeps.child import LOG_FILE
 from clipbench.cli.sweeps.lost import NOT_STARTED, statuses
 from clipbench.cli.sweeps.plan import RESULTS
+from clipbench.records.reading import RunError
 from clipbench.records.sweep_file import PlannedJob
 
 
@@ -23,7 +24,7 @@ def ending(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path)
 
 
 def show_end(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Path) -> None:
-    """Print the comparison with every run that gave no number, and what to do about those."""
+    """Print the comparison with every run that gave no number; write means for TensorBoard."""
     from clipbench.analysis.lost import NEVER_STARTED, Lost
     from clipbench.cli.report import print_comparison
 
@@ -38,6 +39,7 @@ def show_end(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Pat
     )
     for job in refused:
         print(f"refused  {' '.join(job.overrides)}: {'; '.join(job.faults)}")
+    _show_means(folder)
     without = sum(status not in RESULTS for _, _, status in found)
     if without:
         print(
@@ -45,3 +47,13 @@ def show_end(jobs: Sequence[PlannedJob], refused: Sequence[Refused], folder: Pat
             f" {LOG_FILE}.\nThe same command runs just these again.",
             file=sys.stderr,
         )
+
+
+def _show_means(folder: Path) -> None:
+    """Write the means over seeds for TensorBoard, which is only a view: trouble there is said."""
+    from clipbench.analysis.summary_runs import write_summaries
+
+    try:
+        write_summaries(folder)
+    except (OSError, RunError) as error:
+        print(f"The means for TensorBoard are not written: {error}", file=sys.stderr)

@@ -64,6 +64,12 @@ def test_the_table_stands_at_the_end_all_the_same(troubled):
     assert "trouble" in done.stdout
 
 
+def test_tensorboard_gets_the_means_over_seeds(troubled):
+    folder, _, _ = troubled
+    means = {path.parent.name for path in (folder / "outputs/s/_summary").rglob("events.*")}
+    assert {f"experiment=smoke,clip=trouble,clip.number={n}" for n in (1, 5)} <= means
+
+
 def test_a_second_start_runs_just_what_has_no_result(troubled):
     folder, _, before = troubled
     (folder / "trouble").unlink()
