@@ -68,7 +68,7 @@ def _rows(module: nn.Module, sample: Tensor, tie: float) -> list[TieRow]:
 
 
 def _slopes(module: nn.Module, sample: Tensor, position: float) -> dict[str, float | None]:
-    """Differentiate the first output; the others of the sample are far from ties."""
+    """Differentiate the first output; the rest of the sample stays the same."""
     x = torch.linspace(-1.93, 1.77, sample.numel(), dtype=sample.dtype).view(sample.shape)
     x.view(-1)[0] = position
     x.requires_grad_()
