@@ -20,7 +20,6 @@ MOST_THRESHOLDS = 4
 # share a color.
 COLOR_OF = r"^(.*?)(?:_summary/)?([^/]+?)(?:/seed=\d+)?$"
 
-
 CHARTS = "custom_scalars&_smoothingWeight=0"
 MEANS = f"{CHARTS}&regexInput=_summary"
 

@@ -11,7 +11,7 @@ from clipbench.cli.errors import ConfigError
 
 HOST = "127.0.0.1"
 # Whole curves, not samples of them. Never 0, which is said to keep all and keeps none.
-KEPT = "scalars=100000,histograms=1000,images=1000,text=100,tensors=1000"
+KEPT = {"scalars": 100_000, "histograms": 1000, "images": 1000, "text": 100, "tensors": 1000}
 
 
 def start_server(folder: Path, *, port: int | None, title: str) -> str:
@@ -33,7 +33,7 @@ def start_server(folder: Path, *, port: int | None, title: str) -> str:
         host=HOST,
         port=port,
         window_title=title,
-        samples_per_plugin=_kept(),
+        samples_per_plugin=KEPT,
         load_fast=_fast_loader(),
         reload_interval=5.0,
     )
@@ -42,11 +42,6 @@ def start_server(folder: Path, *, port: int | None, title: str) -> str:
     except program.TensorBoardServerException as error:
         raise ConfigError([f"{error.msg}; name another with --port"]) from error
     return address.rstrip("/")
-
-
-def _kept() -> dict[str, int]:
-    pairs = (pair.split("=") for pair in KEPT.split(","))
-    return {plugin: int(number) for plugin, number in pairs}
 
 
 def _fast_loader() -> str:

@@ -36,11 +36,11 @@ class RunTree:
     def update(self, runs: Iterable[Run]) -> None:
         """Show these runs and the means over their seeds, and nothing else."""
         wanted = {self.folder / name: target for name, target in self._named(list(runs)).items()}
-        for link in self._links.keys() - wanted.keys():
+        for link, _ in self._links.items() - wanted.items():
             link.unlink()
-        for link in wanted.keys() - self._links.keys():
+        for link, target in wanted.items() - self._links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(wanted[link])
+            link.symlink_to(target)
         self._links = wanted
 
     def names(self) -> list[str]:
@@ -65,8 +65,9 @@ class RunTree:
         shown = set(names.values())
         for run in runs:
             if run.path not in shown:
-                names[self._place(run.path).rstrip("/") or run.path.name] = run.path
-        return names
+                names.setdefault(self._place(run.path).rstrip("/") or run.path.name, run.path)
+        # What lies in a folder that is shown is shown with it; a link there would lie in a run.
+        return {name: path for name, path in names.items() if not _ancestors(name) & names.keys()}
 
     def _place(self, path: Path) -> str:
         """Return where a folder lies, with a slash at the end; nothing for the only root."""
@@ -98,6 +99,10 @@ def _labels(members: Sequence[Run]) -> dict[Path, str]:
     named = {run.path.parent: _as_folder(by_group[run.group]) for run in members}
     shared = Counter(named.values())
     return {folder: label if shared[label] == 1 else folder.name for folder, label in named.items()}
+
+
+def _ancestors(name: str) -> set[str]:
+    return {str(parent) for parent in Path(name).parents}
 
 
 def _as_folder(label: str) -> str:

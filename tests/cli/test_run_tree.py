@@ -105,6 +105,26 @@ def test_the_tree_follows_the_runs(tmp_path: Path) -> None:
     assert (roots[0] / "clip=prelu" / "seed=0" / "run.json").exists()
 
 
+def test_no_link_is_laid_into_a_run(tmp_path: Path) -> None:
+    outer = write_run(tmp_path / "outer")
+    write_sweep(outer, clips=["relu", "prelu"], seeds=[0])
+    write_run(outer / "inner")
+    before = sorted(outer.rglob("*"))
+    assert _show(tmp_path) == {"outer": outer}
+    assert sorted(outer.rglob("*")) == before
+
+
+def test_a_name_that_comes_to_mean_another_run_is_led_there(tmp_path: Path) -> None:
+    roots = [tmp_path]
+    write_run(tmp_path / "first" / "seed=0", clip="relu")
+    with run_tree(roots) as tree:
+        tree.update(load_runs(roots))
+        assert _shown(tree) == {"relu/seed=0": tmp_path / "first" / "seed=0"}
+        os.rename(tmp_path / "first", tmp_path / "second")
+        tree.update(load_runs(roots))
+        assert _shown(tree) == {"relu/seed=0": tmp_path / "second" / "seed=0"}
+
+
 @pytest.mark.parametrize("content", ["{}", "rubbish"])
 def test_a_run_that_cannot_be_read_is_shown_where_it_lies(tmp_path: Path, content: str) -> None:
     (run,) = write_sweep(tmp_path, clips=["relu"], seeds=[0])
