@@ -81,7 +81,7 @@ def compose(
     """
     with open_loader(config_dir) as loader:
         words, faults = sort_words(loader, overrides, multirun=multirun)
-        composer = _Composer(loader, overrides, trust=trusted(words))
+        composer = Composer(loader, overrides, trust=trusted(words))
         sweep = composer.sweep_of(word for word in words if not word.is_sweep_override())
         holds_sweep = any(sweep[key] for key in OWN_JOBS)
         if not multirun and not holds_sweep and sweep != composer.sweep_of([]):
@@ -91,11 +91,11 @@ def compose(
             composer.add(line)
     jobs, refused = composer.jobs, refused + composer.refused
     if not faults and (not refused or sweep["skip_invalid"]):
-        jobs, late = _tried(jobs)
+        jobs, late = tried(jobs)
         refused += late
     if faults or (refused and not (sweep["skip_invalid"] and jobs)):
-        told = _told(refused, of=len(jobs) + len(refused))
-        raise ConfigError(list(dict.fromkeys([*faults, *told])))
+        faults += told(refused, of=len(jobs) + len(refused))
+        raise ConfigError(list(dict.fromkeys(faults)))
     texts = [word.input_line or "" for word in words]
     return Composition(jobs, refused, texts, sweep, multirun or holds_sweep)
 
@@ -116,7 +116,7 @@ class _Base:
     faults: list[str]
 
 
-class _Composer:
+class Composer:
     """Composes jobs one after the other; what several of them share is composed once.
 
     To follow the defaults lists takes Hydra a good part of a second, and depends on the chosen
@@ -172,6 +172,14 @@ class _Composer:
         return [[*line, *point] for point in points for line in typed_lines], refused
 
     def add(self, line: Line) -> None:
+        """Compose the job of a line and keep it, under ``jobs`` or ``refused``."""
+        job = self.composed(line)
+        if isinstance(job, Job):
+            self.jobs.append(job)
+        else:
+            self.refused.append(job)
+
+    def composed(self, line: Line) -> Job | Refused:
         """Compose the job of a line and check it, with all its faults at once."""
         shown = tuple(text.lstrip("+") for text in line if not text.startswith("hydra"))
         wrong = wrong_options(self._groups, line)
@@ -179,17 +187,12 @@ class _Composer:
         try:
             config, base = self._compose([text for text in line if text not in wrong])
         except _REFUSALS as error:
-            self.refused.append(Refused(shown, (*faults, _refusal(error))))
-            return
+            return Refused(shown, (*faults, _refusal(error)))
         del config["sweep"]
-        job = Job(config, base.hydra, shown)
-        faults += faults_of(job.config, trust=self._trust) + base.faults
-        if job.config.get("trust") != list(self._trust):
+        faults += faults_of(config, trust=self._trust) + base.faults
+        if config.get("trust") != list(self._trust):
             faults.append("trust: packages are trusted on the command line only")
-        if faults:
-            self.refused.append(Refused(shown, tuple(faults)))
-        else:
-            self.jobs.append(job)
+        return Refused(shown, tuple(faults)) if faults else Job(config, base.hydra, shown)
 
     def _compose(self, line: Line) -> tuple[dict[str, Any], _Base]:
         """Return a line's configuration (plain, resolved) and what its options alone compose to."""
@@ -224,7 +227,7 @@ def _refusal(error: Exception) -> str:
     return "a configuration file cannot be read: " + " ".join(str(error).split())
 
 
-def _tried(jobs: Sequence[Job]) -> tuple[list[Job], list[Refused]]:
+def tried(jobs: Sequence[Job]) -> tuple[list[Job], list[Refused]]:
     """Build the parts of each job on trial; return the jobs that pass, and those that do not."""
     known: dict[str, list[str]] = {}
     passed, refused = [], []
@@ -239,7 +242,7 @@ def _tried(jobs: Sequence[Job]) -> tuple[list[Job], list[Refused]]:
     return passed, refused
 
 
-def _told(refused: Sequence[Refused], *, of: int) -> list[str]:
+def told(refused: Sequence[Refused], *, of: int) -> list[str]:
     """Return each fault once, with the jobs that it concerns where these are not all."""
     places: dict[str, list[str]] = {}
     for job in refused:

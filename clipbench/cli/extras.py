@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from clipbench.cli.errors import ConfigError
+
 _LAUNCHERS = {
     "joblib": ("hydra_joblib_launcher", "joblib"),
     "submitit_local": ("hydra_submitit_launcher", "slurm"),
@@ -20,6 +22,16 @@ def missing_extra(launcher: str) -> str | None:
     if _is_installed(f"hydra_plugins.{package}"):
         return None
     return f"hydra/launcher: '{launcher}' is not installed; {install_line(extra)}"
+
+
+def refuse_missing(package: str, *, extra: str, command: str) -> None:
+    """Make sure that a package which a command needs is installed.
+
+    Raises:
+        ConfigError: With the line that installs it.
+    """
+    if not _is_installed(package):
+        raise ConfigError([f"{command} needs {package}, which is missing; {install_line(extra)}"])
 
 
 def install_line(extra: str) -> str:

@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM: the first asks the run to stop between two steps, the second ends it at once.
 
-The handler only sets a flag; saving happens in the loop, where the state is whole.
+In a run the handler only sets a flag; saving happens in the loop, where the state is whole. What
+only watches runs has nothing to save and is unwound at once.
 """
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -43,3 +45,20 @@ def stop_on_signals() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def unwinding_on_sigterm() -> Iterator[None]:
+    """Unwind on SIGTERM during the block, so that jobs are stopped and the table is still shown."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -126,7 +126,7 @@ def read(path: Path) -> tuple[list[Record], list[int]]:
     with open_regular(path) as file:
         for number, line in enumerate(_lines(file), start=1):
             try:
-                records.append(_unseal(line))
+                records.append(unseal(line))
             except (ValueError, RecursionError):
                 damaged.append(number)
     return records, damaged
@@ -150,7 +150,12 @@ def _seal(record: Record) -> bytes:
     return body[:-1] + b',"crc":%d}\n' % zlib.crc32(body)
 
 
-def _unseal(line: bytes) -> Record:
+def unseal(line: bytes) -> Record:
+    """Read one line.
+
+    Raises:
+        ValueError: It is damaged, or no record.
+    """
     sealed = _SEALED.fullmatch(line.removesuffix(b"\n"))
     if sealed is None:
         raise ValueError("the line is not a sealed record")

@@ -7,10 +7,11 @@ its end is written here.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import (
     get_all_start_methods,
@@ -33,15 +34,30 @@ STOP_FILE = ".stop"
 
 _KILLED = {signal.SIGKILL: "killed by SIGKILL (out of memory, or by hand)"}
 _MARK = "=" * 20
+_PAUSE = 0.2
 
 
-def run_isolated(job: PlannedJob, sweep: Path, *, settings: Mapping[str, Any]) -> None:
-    """Run a job until it has ended, or failed once more often than ``sweep.retries`` allows."""
+def run_isolated(
+    job: PlannedJob,
+    sweep: Path,
+    *,
+    settings: Mapping[str, Any],
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a job until it has ended, or failed once more often than ``sweep.retries`` allows.
+
+    Args:
+        job: The job.
+        sweep: The sweep's folder.
+        settings: The keys of ``sweep``.
+        watch: Called several times a second while the job runs; what it raises stops the job and
+            is passed on.
+    """
     for attempt in range(settings["retries"] + 1):
         if (sweep / STOP_FILE).exists():
             return
         _announce(sweep / job.folder, attempt)
-        cause = _attempt(job, sweep, settings=settings)
+        cause = _attempt(job, sweep, settings=settings, watch=watch)
         record_lost(job, sweep, cause=cause)
         if "failed" not in statuses(job, sweep).values():
             return
@@ -49,7 +65,9 @@ def run_isolated(job: PlannedJob, sweep: Path, *, settings: Mapping[str, Any]) -
         (sweep / STOP_FILE).touch()
 
 
-def _attempt(job: PlannedJob, sweep: Path, *, settings: Mapping[str, Any]) -> str:
+def _attempt(
+    job: PlannedJob, sweep: Path, *, settings: Mapping[str, Any], watch: Callable[[], None]
+) -> str:
     """Run a job once; return why a run that did not end has not."""
     rerun = settings["rerun"]
     with slot(sweep, settings=settings, device=job.config["trainer"]["device"]) as gpu:
@@ -58,14 +76,24 @@ def _attempt(job: PlannedJob, sweep: Path, *, settings: Mapping[str, Any]) -> st
         )
         child.start()
         try:
-            child.join(settings["timeout"])
-            in_time = child.exitcode is not None
+            in_time = _ends_within(settings["timeout"], child, watch)
         finally:
             _end(child)
     if not in_time:
         return f"no end within {settings['timeout']:g} s (sweep.timeout)"
     assert child.exitcode is not None
     return _described(child.exitcode)
+
+
+def _ends_within(
+    timeout: float | None, child: ForkServerProcess, watch: Callable[[], None]
+) -> bool:
+    """Wait for the end of a child; tell whether it came in time."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    while child.exitcode is None and time.monotonic() < deadline:
+        child.join(min(_PAUSE, deadline - time.monotonic()))
+        watch()
+    return child.exitcode is not None
 
 
 def _fork_server() -> ForkServerContext:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from clipbench.cli.compose import OWN_JOBS, Composition
 from clipbench.cli.errors import DONE, INTERRUPTED, TERMINATED
 from clipbench.cli.hydra_set_up import let_workers_find_plugins
+from clipbench.cli.stopping import unwinding_on_sigterm
 from clipbench.cli.sweeps.attempt import STOP_FILE
 from clipbench.cli.sweeps.estimate import estimate
 from clipbench.cli.sweeps.lost import record_stale
@@ -77,7 +74,7 @@ def _launch(
         return DONE
     let_workers_find_plugins()
     try:
-        with _terminated_in_order(), echoed(folder):
+        with unwinding_on_sigterm(), echoed(folder):
             cost = estimate(jobs, timeout=timeout)
             print(expected(cost, at_once=at_once), file=sys.stderr)
             code = through_hydra([*arguments, f"hydra.sweep.dir='{folder}'"])
@@ -117,23 +114,6 @@ def _launcher_words(composition: Composition) -> list[str]:
     words = [word for word in composition.overrides if word.startswith(("hydra", "~hydra"))]
     kept = [word for word in words if not word.startswith((LAUNCHER, "hydra.sweep", "hydra.run"))]
     return ["--multirun", f"{LAUNCHER}={_launcher(composition)}", *kept]
-
-
-@contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """Unwind on SIGTERM, so that jobs are stopped and the table is still shown."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread alone
-        return
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _end_workers() -> None:

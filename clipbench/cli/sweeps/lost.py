@@ -35,6 +35,17 @@ def record_lost(job: PlannedJob, sweep: Path, *, cause: str) -> None:
         run.finish("failed", results={}, cause=cause)
 
 
+def record_stopped(job: PlannedJob, sweep: Path, *, cause: str) -> None:
+    """Record why the runs of a job that was stopped on purpose have no result.
+
+    A run that never began leaves no record, and one that has ended by itself keeps its own.
+    """
+    for path in (sweep / place for place in job.runs().values()):
+        known = (path / RUN_FILE).exists()
+        if known and read_run(path)["status"] in ("running", "interrupted"):
+            RunDirectory.reopen(path).finish("interrupted", results={}, cause=cause)
+
+
 def record_stale(jobs: list[PlannedJob], sweep: Path) -> None:
     """Record as interrupted every run that stands as running though nobody runs it."""
     for path in (sweep / place for job in jobs for place in job.runs().values()):
