@@ -11,6 +11,7 @@ from clipbench.cli.errors import INTERRUPTED, guarded
 
 COMMANDS = {
     "train": "train a network under a clip; takes Hydra overrides, -m for a sweep",
+    "search": "tune every clip with one budget: ranges, pruning, a study that resumes",
     "eval": "evaluate a finished run on its validation and test parts",
     "rerun": "repeat a run from its run.json, with overrides if wanted",
     "audit": "tell whether thresholds can learn: of all clips, one, your own, or a run",

@@ -1,0 +1,1 @@
+"""A search: its request, a study for every clip, and how it ended."""
