@@ -65,8 +65,8 @@ def serving(*arguments: str) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.process.kill()
-        server.process.communicate()
+        server.process.send_signal(signal.SIGINT)  # so that it removes its folder of links
+        server.process.communicate(timeout=SECONDS)
 
 
 @pytest.fixture(scope="module")
