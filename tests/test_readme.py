@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines() if line]
 REAL_DATA = [line for line in COMMANDS if re.search(r"data=(mnist|fashion_mnist|cifar10)", line)]
-OTHERS = {"scripts/test", "tensorboard --logdir outputs"}
+DASHBOARD = "scripts/clipbench tb outputs/study"
+OTHERS = {"scripts/test", DASHBOARD}
 
 EXAMPLE = [line for line in COMMANDS if "--config-dir" in line]
 STUDY = "outputs/study"
@@ -57,6 +59,22 @@ def test_a_command_runs(line, folder):
     if STUDY in line and line != MAKES_STUDY and not (folder / STUDY).exists():
         shell(MAKES_STUDY, folder)  # a reader has typed it before
     assert shell(line, folder).strip()
+
+
+def test_the_dashboard_opens_and_ends_on_ctrl_c(folder):
+    assert DASHBOARD in COMMANDS
+    if not (folder / STUDY).exists():
+        shell(MAKES_STUDY, folder)
+    command = [str(ROOT / "scripts" / "clipbench"), *DASHBOARD.split()[1:]]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert any("http://127.0.0.1:" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("line", REAL_DATA)

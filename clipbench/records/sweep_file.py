@@ -70,7 +70,8 @@ def write_sweep(
     folder: Path, jobs: Sequence[PlannedJob], *, settings: Mapping[str, Any]
 ) -> SweepFile:
     """Write the jobs of a sweep into its folder, in place of those of an earlier start."""
-    sweep = SweepFile(tuple(jobs), time.time(), dict(settings))
+    # Milliseconds: in more digits a damaged one could read as the same number.
+    sweep = SweepFile(tuple(jobs), round(time.time(), 3), dict(settings))
     document: dict[str, Json] = {
         "format": FORMAT,
         "started": sweep.started,
