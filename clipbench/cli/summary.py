@@ -1,4 +1,4 @@
-"""What a person sees when a run, a job of several seeds or a sweep has ended."""
+"""What a person sees when a run, or a job of several seeds, has ended."""
 
 from __future__ import annotations
 
@@ -103,15 +103,6 @@ def mean_and_deviation(values: Sequence[float]) -> str:
     return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f} %  (n = {len(values)})"
 
 
-def show_sweep(folder: Path) -> bool:
-    """Print one line a run found under a sweep's folder; return whether all of them finished."""
-    rows = [(path.parent, _status(path.parent)) for path in sorted(folder.rglob(RUN_FILE))]
-    print(f"\n{len(rows)} runs in {folder}")
-    for path, (status, accuracy) in rows:
-        print(f"  {accuracy:>8}  {status:<12}{path.relative_to(folder)}")
-    return bool(rows) and all(status == "finished" for _, (status, _) in rows)
-
-
 def percent(fraction: float) -> str:
     """Return a fraction as a person reads it.
 
@@ -119,15 +110,6 @@ def percent(fraction: float) -> str:
     '98.77 %'
     """
     return f"{100 * fraction:.2f} %"
-
-
-def _status(path: Path) -> tuple[str, str]:
-    try:
-        record = read_run(path)
-    except RunError:
-        return "unreadable", ""
-    accuracy = record["results"].get("test/accuracy")
-    return str(record["status"]), "" if accuracy is None else percent(accuracy)
 
 
 def _threshold_of(tag: str) -> str:
