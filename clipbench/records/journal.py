@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NotRequired, Self, TypedDict, cast
 
-from clipbench.records.durable import sync_folder, write_all
+from clipbench.records.durable import AppendFile, truncate
 from clipbench.records.histogram import Histogram
 from clipbench.records.json_text import compact, parse, spell, unspell
-from clipbench.records.reading import open_regular
+from clipbench.records.reading import RunError, open_regular
 
 JOURNAL_FILE = "metrics.jsonl"
 TIME_TAGS = ("speed/", "seconds/")
@@ -44,10 +44,10 @@ class Journal:
     """Appends records to one file. Only one process may write it at a time."""
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o666)
-        sync_folder(path.parent)
-        self._end_torn_line()
+        self._file = AppendFile(path)
+        if self._file.size() > 0 and not self._file.ends_with(b"\n"):
+            # A crash cut the last line short; the next record must not be glued to it.
+            self._file.append(b"\n")
 
     def write(
         self,
@@ -68,22 +68,20 @@ class Journal:
         record: Record = {"step": step, "epoch": epoch, "time": time.time(), "scalars": numbers}
         if histograms is not None and len(histograms) > 0:
             record["histograms"] = dict(histograms)
-        self._append(_seal(record))
+        self._file.append(_seal(record))
         return record
+
+    def size(self) -> int:
+        """Return the byte offset after the last record, as `cut_back` takes it."""
+        return self._file.size()
 
     def sync(self) -> None:
         """Wait until every record written so far is on the disk."""
-        os.fsync(self._descriptor)
+        self._file.sync()
 
     def close(self) -> None:
         """Sync and close; a second call does nothing."""
-        if self._descriptor < 0:
-            return
-        descriptor, self._descriptor = self._descriptor, -1
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,19 +94,29 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _append(self, line: bytes) -> None:
-        size = os.fstat(self._descriptor).st_size
-        try:
-            write_all(self._descriptor, line)
-        except BaseException:
-            os.ftruncate(self._descriptor, size)
-            raise
 
-    def _end_torn_line(self) -> None:
-        # A crash may have cut the last line short; the next record must not be glued to it.
-        size = os.fstat(self._descriptor).st_size
-        if size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n":
-            write_all(self._descriptor, b"\n")
+def cut_back(path: Path, offset: int) -> None:
+    """Drop, durably, all that a journal holds after the size it had once.
+
+    Args:
+        path: The journal, which nobody is writing.
+        offset: What `Journal.size` said then.
+
+    Raises:
+        RunError: The journal is missing, is shorter than that, or has no end of a line there.
+        OSError: It could not be cut; it is as it was.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(offset - 1, 0))
+        at_line_end = offset == 0 or file.read(1) == b"\n"
+    if not 0 <= offset <= size or not at_line_end:
+        raise RunError(
+            f"The journal has {size} bytes and no record that ends at byte {offset}.",
+            where=path,
+            remedy="It is not the one the checkpoint was saved with; repeat it: clipbench rerun.",
+        )
+    truncate(path, offset)
 
 
 def read(path: Path) -> tuple[list[Record], list[int]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clipbench.records import journal
 from clipbench.records.histogram import BINS, Histogram
-from clipbench.records.journal import Journal, comparable, read
+from clipbench.records.journal import Journal, comparable, cut_back, read
 from clipbench.records.reading import RunError
 
 
@@ -261,3 +261,38 @@ def test_a_journal_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         Journal(tmp_path / "metrics.jsonl")
     assert (tmp_path / "elsewhere").read_bytes() == b"precious"
+
+
+def test_cut_back_gives_the_journal_of_that_moment(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    sizes, contents = [], []
+    with Journal(path) as lines:
+        for step in range(4):
+            sizes.append(lines.size())
+            contents.append(path.read_bytes())
+            lines.write(step=step, epoch=0, scalars={"train/loss": 0.5})
+    for size, content in reversed(list(zip(sizes, contents, strict=True))):
+        cut_back(path, size)
+        assert path.read_bytes() == content
+    assert sizes[0] == 0
+
+
+@pytest.mark.parametrize("change", [-1, 1, 1000, -(2**40)])
+def test_cut_back_refuses_what_is_no_end_of_a_record(tmp_path: Path, change: int) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = _write_five(path)
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="no record that ends at byte"):
+        cut_back(path, len(lines[0]) + len(lines[1]) + change)
+    assert path.read_bytes() == before
+
+
+def test_cut_back_drops_a_torn_line_and_needs_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = _write_five(path)
+    with path.open("ab") as file:
+        file.write(lines[0][:-5])
+    cut_back(path, sum(map(len, lines)))
+    assert path.read_bytes() == b"".join(lines)
+    with pytest.raises(RunError):
+        cut_back(tmp_path / "missing", 0)
