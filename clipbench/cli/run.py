@@ -179,7 +179,7 @@ def _train_and_test(
 
 def _save(path: Path, state: TrainState, recorder: Recorder) -> None:
     recorder.sync()  # the journal must never be older than the checkpoint
-    save_checkpoint(path / "checkpoints", state)
+    save_checkpoint(path / "checkpoints", state.state_dict(), step=state.step)
 
 
 def _ended_before(config: Mapping[str, Any], path: Path) -> str | None:

@@ -3,75 +3,114 @@
 >>> from clipbench.training.checkpoint import load_run        # doctest: +SKIP
 >>> model = load_run("outputs/runs/2026-01-31_12-00-00-ab12cd34")  # doctest: +SKIP
 
-A checkpoint is one file that appears whole or not at all. It is read with ``weights_only=True``:
-tensors and plain numbers, never code.
+A checkpoint is one file that appears whole or not at all, and that is known to be unchanged before
+anything is made of it. The last two are kept, so that damage to one loses one interval, and beside
+them the best, in a file with bytes of its own.
 """
 
 from __future__ import annotations
 
-import io
+import logging
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile
 
-import torch
 from torch import nn
 
 from clipbench.clips.base import Clip
-from clipbench.records.durable import write_bytes
-from clipbench.records.reading import RunError
+from clipbench.records.durable import make_folder, remove, remove_leftovers, write_bytes
+from clipbench.records.reading import RunError, open_regular
 from clipbench.records.run_dir import read_run
 from clipbench.training.build import build, deferred
+from clipbench.training.finite import Diverged
+from clipbench.training.packing import non_finite, pack, unpack
 from clipbench.training.seeding import generator
-from clipbench.training.state import TrainState
+from clipbench.training.weights import load_weights
 
 KEPT = 2
+BEST_FILE = "best.pt"
+MOST_BYTES = 2 * 2**30
+
+_NAME = re.compile(r"step=(\d{8,18})\.pt")
+_log = logging.getLogger(__name__)
 
 
-def save_checkpoint(folder: Path, state: TrainState) -> Path:
-    """Write the state to ``folder`` under its step, then drop all but the newest two.
+def save_checkpoint(
+    folder: Path, state: Mapping[str, Any], *, step: int, best: bool = False
+) -> Path:
+    """Write a state to ``folder``, then drop all but this one and the newest before it.
+
+    Args:
+        folder: The folder of the run's checkpoints, which nobody else is writing.
+        state: Tensors and plain values, nested.
+        step: The step of the state. Checkpoints of later steps are dropped: the run went back.
+        best: Whether to keep it beside them as the best one, too.
 
     Raises:
-        OSError: The file could not be written; what was there before is untouched.
+        Diverged: A value of the state is not finite; nothing was written.
+        RunError: The state is larger than what would be read again; nothing was written.
+        OSError: A file could not be written; the checkpoints from before are untouched.
     """
-    folder.mkdir(exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(state.state_dict(), buffer)
-    path = folder / f"step={state.step:08d}.pt"
-    write_bytes(path, buffer.getbuffer())
-    for old in _newest_first(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+    fault = non_finite(state)
+    if fault is not None:
+        raise Diverged(step, fault)
+    content, path = pack(state), folder / f"step={step:08d}.pt"
+    if len(content) > MOST_BYTES:
+        raise RunError(
+            f"The state needs {len(content):,} bytes; a checkpoint has at most {MOST_BYTES:,}.",
+            where=path,
+            remedy="Choose a smaller model.",
+        )
+    make_folder(folder)
+    remove_leftovers(folder)
+    write_bytes(path, content)
+    if best:
+        # A copy, no link: damage to one must not be damage to both.
+        write_bytes(folder / BEST_FILE, content)
+    found = _newest_first(folder)
+    kept = [old for old in found if _step_of(old) <= step][:KEPT]
+    for old in found:
+        if old not in kept:
+            remove(old)
     return path
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """Return the newest state in ``folder``, tensors on the CPU.
+    """Return the newest good state in ``folder``, tensors on the CPU.
+
+    A damaged checkpoint is passed over, with one warning, for the one before it, and at last for
+    the best.
 
     Raises:
-        RunError: There is none, or it cannot be read.
+        RunError: There is none, or none that can be read.
     """
     found = _newest_first(folder)
+    if (folder / BEST_FILE).exists():
+        found.append(folder / BEST_FILE)
     if not found:
         raise RunError(
             "The run has no checkpoint.",
             where=folder,
             remedy="It ended before its first epoch; repeat it with clipbench rerun.",
         )
-    try:
-        state = torch.load(found[0], map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, BadZipFile, KeyError, UnpicklingError) as error:
-        # torch's own text advises to load it as code, which we never do.
-        reason = type(error).__name__
-        raise RunError(
-            f"The checkpoint cannot be read ({reason}).",
-            where=found[0],
-            remedy="Remove it to fall back to the one before, or repeat the run: clipbench rerun.",
-        ) from error
-    assert isinstance(state, dict)
-    return state
+    faults: list[str] = []
+    for path in found:
+        try:
+            state = _read(path)
+        except ValueError as error:
+            faults.append(f"{path.name} {error}")
+            continue
+        if faults:
+            _log.warning("%s: %s; taking %s instead", folder, "; ".join(faults), path.name)
+        return state
+    raise RunError(
+        f"The checkpoint cannot be read: {'; '.join(faults)}.",
+        where=folder,
+        remedy="Restore one from a copy, or repeat the run: clipbench rerun.",
+    )
 
 
 def build_model(
@@ -119,15 +158,39 @@ def load_run(path: str | Path, *, trust: Sequence[str] = ()) -> nn.Module:
         model = build_model(
             record["config"], shape=record["data"]["shape"], seed=record["seed"], trust=trust
         )
-        model.load_state_dict(read_checkpoint(folder / "checkpoints")["model"], strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(
-            f"Configuration and checkpoint give no model ({str(error).splitlines()[0][:200]}).",
+            f"The configuration gives no model ({str(error).splitlines()[0][:200]}).",
             where=folder,
             remedy="If it names classes of your own, pass their package as trust=['mypkg'].",
         ) from error
+    checkpoints = folder / "checkpoints"
+    load_weights(model, read_checkpoint(checkpoints).get("model"), where=checkpoints)
     return model.eval()
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """Read one checkpoint; raise ``ValueError`` with a text that goes on after its name."""
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_BYTES:
+                raise ValueError(f"is larger than a checkpoint can be: {size:,} bytes")
+            content = file.read(MOST_BYTES)
+    except RunError as error:
+        raise ValueError(f"is unusable: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        raise ValueError(f"does not let itself be read: {error.strerror}") from error
+    return unpack(content)
+
+
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step=*.pt"), reverse=True) if folder.is_dir() else []
+    found = folder.glob("step=*.pt") if folder.is_dir() else ()
+    named = [path for path in found if _NAME.fullmatch(path.name)]
+    return sorted(named, key=_step_of, reverse=True)
+
+
+def _step_of(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1])
