@@ -80,7 +80,7 @@ def _read_record(path: Path) -> tuple[str, dict[str, str]]:
         with path.open("rb") as file:
             record = json.loads(file.read(MAX_RECORD_BYTES))
         source, sha256 = record["source"], dict(record["sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{path} cannot be read") from error
     if not isinstance(source, str):
         raise Damaged(f"{path} names no source")

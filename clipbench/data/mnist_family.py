@@ -59,6 +59,8 @@ def decode(contents: Mapping[str, bytes]) -> Arrays:
 
 
 def _read(path: Path) -> bytes:
+    if not path.is_file():  # a FIFO would block us
+        raise SourceError(f"{path} cannot be read (it is no file)")
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE_BYTES)

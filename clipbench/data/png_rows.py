@@ -75,7 +75,7 @@ def read_labels(content: bytes) -> Bytes:
     try:
         # bytes() takes a list of numbers and refuses any that does not fit.
         return np.frombuffer(bytes(_as_list(json.loads(content))), dtype=np.uint8)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise SourceError(f"labels are no list of numbers from 0 to 255 ({error})") from error
 
 

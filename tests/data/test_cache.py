@@ -138,7 +138,17 @@ def test_a_fifo_in_place_of_an_array_does_not_block(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "{}", json.dumps({"source": 3, "sha256": {}}), '"' + "a" * 10**6],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        json.dumps({"source": 3, "sha256": {}}),
+        '"' + "a" * 10**6,
+        "[" * 10**4,
+    ],
+    ids=lambda text: text[:6],
 )
 def test_a_bad_record_is_damage(folder, text):
     (folder / cache.RECORD).write_text(text)

@@ -34,6 +34,12 @@ def test_from_a_folder_that_is_not_there_or_not_whole(tmp_path):
         from_folder(tmp_path)
 
 
+def test_a_named_pipe_among_the_files_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "train-images-idx3-ubyte.gz")
+    with pytest.raises(SourceError, match="train-images-idx3-ubyte.gz cannot be read"):
+        from_folder(tmp_path)
+
+
 def test_from_a_mirror(monkeypatch):
     asked = []
     monkeypatch.setattr(mnist_family, "official", lambda dataset: asked.append(dataset))

@@ -104,7 +104,21 @@ def test_labels():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[", b"7", b'"123"', b"{}", b"[256]", b"[-1]", b"[1.5]", b'["1"]', b"\xff"]
+    "content",
+    [
+        b"",
+        b"[",
+        b"7",
+        b'"123"',
+        b"{}",
+        b"[256]",
+        b"[-1]",
+        b"[1.5]",
+        b'["1"]',
+        b"\xff",
+        b"[" * 10**5,
+    ],
+    ids=lambda content: repr(content[:6]),
 )
 def test_labels_that_are_none(content):
     with pytest.raises(SourceError, match="no list of numbers"):
