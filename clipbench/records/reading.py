@@ -1,7 +1,7 @@
 """How a file of a run directory is opened: regular files only, no link followed, no size unbounded.
 
 A run directory may come from somebody else. A link could lead out of it, a named pipe could block
-for ever, and a file could be larger than memory.
+for ever, and a file could be larger than memory: a terabyte of holes takes no room on a disk.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+
+MAX_BYTES = 2**29
+"""Largest file that is read, in bytes; the records of long runs have a tenth of it."""
 
 
 class RunError(Exception):
@@ -22,11 +26,12 @@ class RunError(Exception):
         super().__init__("\n".join(_one_line(part) for part in (what, str(where), remedy)))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, max_bytes: int = MAX_BYTES) -> BinaryIO:
     """Open a regular file for reading.
 
     Raises:
-        RunError: The file is missing, is a link, a folder, a pipe or a device, or may not be read.
+        RunError: The file is missing, is a link, a folder, a pipe or a device, may not be read, or
+            is larger than ``max_bytes``.
     """
     # O_NONBLOCK: opening a named pipe would otherwise wait for a writer.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -38,10 +43,12 @@ def open_regular(path: Path) -> BinaryIO:
             where=path,
             remedy="Name a run directory that clipbench wrote.",
         ) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > max_bytes:
         os.close(descriptor)
+        large = f"The file is larger than {max_bytes} bytes."
         raise RunError(
-            "This is not a regular file.",
+            large if stat.S_ISREG(found.st_mode) else "This is not a regular file.",
             where=path,
             remedy="Name a run directory that clipbench wrote.",
         )

@@ -153,7 +153,9 @@ def read_run(path: Path) -> Manifest:
         RunError: The manifest is missing, damaged, too large, or not of clipbench.
     """
     file = path / RUN_FILE
-    manifest = _parse_manifest(file, _read_capped(file))
+    with open_regular(file, max_bytes=MAX_BYTES) as stream:
+        content = stream.read(MAX_BYTES)
+    manifest = _parse_manifest(file, content)
     for key in ("config", "results"):
         manifest[key] = cast(Json, unspell(manifest[key]))
     return cast(Manifest, manifest)
@@ -177,14 +179,6 @@ def refuse_other_config(path: Path, config: Config) -> None:
         where=path,
         remedy="Choose another folder or name, or remove this one.",
     )
-
-
-def _read_capped(file: Path) -> bytes:
-    with open_regular(file) as stream:
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise _unusable(file, f"is larger than {MAX_BYTES} bytes")
-    return content
 
 
 def _parse_manifest(file: Path, content: bytes) -> dict[str, Json]:

@@ -40,10 +40,11 @@ def read_scalars(path: Path) -> tuple[list[Sample], int]:
         RunError: There is no such regular file. Damage inside the file never raises.
     """
     with open_regular(path) as file:
-        lines = list(iter(partial(file.readline, MAX_LINE), b""))
-    heads = [head for line in lines if (head := _head(line)) is not None]
+        # Line by line: a journal's histograms need not fit into memory.
+        found = [_head(line) for line in iter(partial(file.readline, MAX_LINE), b"")]
+    heads = [head for head in found if head is not None]
     samples = [sample for record in _parsed(heads) if (sample := _sample(record)) is not None]
-    return samples, len(lines) - len(samples)
+    return samples, len(found) - len(samples)
 
 
 def _head(line: bytes) -> str | None:

@@ -90,10 +90,8 @@ def read_sweep(folder: Path) -> SweepFile:
         RunError: There is no such file, or it is damaged, too large or not of clipbench.
     """
     file = folder / SWEEP_FILE
-    with open_regular(file) as stream:
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise _unusable(file, f"is larger than {MAX_BYTES} bytes")
+    with open_regular(file, max_bytes=MAX_BYTES) as stream:
+        content = stream.read(MAX_BYTES)
     try:
         document = parse(content)
         digest = document.pop("digest", None) if isinstance(document, dict) else None

@@ -95,3 +95,12 @@ def test_a_right_checksum_proves_no_record(tmp_path, body):
 def test_what_is_no_file_is_refused(tmp_path):
     with pytest.raises(RunError):
         read_scalars(tmp_path / "metrics.jsonl")
+
+
+def test_a_journal_of_a_terabyte_of_holes_is_refused_unread(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    for reader in (read_scalars, read):
+        with pytest.raises(RunError, match="larger than"):
+            reader(path)
