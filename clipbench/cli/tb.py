@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipbench.cli.errors import DONE, guarded
+from clipbench.cli.errors import BAD_RUN, DONE, guarded
 
 EXAMPLES = """\
 examples:
@@ -42,15 +42,19 @@ def _show(paths: Sequence[Path], *, port: int | None, browser: bool) -> int:
 
 def _rebuild(path: Path) -> int:
     """Make the event files of all runs at or below a path anew, and the means over their seeds."""
+    from clipbench.analysis.escape import plain
     from clipbench.analysis.summary_runs import write_summaries
     from clipbench.records.rebuild import rebuild_all
 
-    rebuilt, left = rebuild_all(path)
+    result = rebuild_all(path)
     means = write_summaries(path)
-    for run in left:
-        print(f"left alone, it is being written: {run}", file=sys.stderr)
-    print(f"made the event files of {len(rebuilt)} runs and {len(means)} means anew in {path}")
-    return DONE
+    told = [f"left alone, it is being written: {run}" for run in result.left]
+    told += [f"damaged lines left out: {many} in {run}" for run, many in result.damaged.items()]
+    told += [f"not made: {run} ({why})" for run, why in result.refused.items()]
+    for line in told:
+        print(plain(line), file=sys.stderr)
+    print(f"made the event files of {len(result.made)} runs and {len(means)} means anew in {path}")
+    return BAD_RUN if result.refused else DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,6 +27,9 @@ from clipbench.records.threshold_tags import among_inputs
 class RunView:
     """Shows a run: first all that its folder holds, in the place of any event file; then more.
 
+    Attributes:
+        damaged: How many lines of the journal could not be shown.
+
     Raises:
         OSError: It cannot be written; the event files that were there are still there.
     """
@@ -71,6 +74,7 @@ class RunView:
         self.close()
 
     def _begin(self) -> None:
+        self.damaged = 0
         self._tags: set[str] = set()
         self._thresholds: dict[str, float] = {}
         self._laid_out = False
@@ -92,7 +96,9 @@ class RunView:
             self._writer.text(0, "config", f"```json\n{text}\n```")
         journal = self._folder / JOURNAL_FILE
         if journal.exists():
-            for record in one_curve(read(journal)[0], step=itemgetter("step")):
+            records, damaged = read(journal)
+            self.damaged = len(damaged)
+            for record in one_curve(records, step=itemgetter("step")):
                 self._add(record)
         for image in image_files.kept(self._folder):
             with suppress(ValueError):  # a file of that name need not be an image
@@ -130,17 +136,21 @@ def end_session(folder: Path, status: Status, *, time: float) -> None:
     append(folder, hparams.session_end(status, time=time))
 
 
-def rebuild(folder: Path) -> None:
+def rebuild(folder: Path) -> int:
     """Make the event file of a run anew from its other records, in the place of all there are.
 
     A run whose manifest is lost or damaged gets its curves and images back, not its choices.
 
+    Returns:
+        How many damaged lines of the journal are left out.
+
     Raises:
-        RunError: The records hold what no event file can.
+        RunError: The journal cannot be read, or the records hold what no event file can.
         OSError: It cannot be written; what was there is still there.
     """
     try:
-        RunView(folder).close()
+        with RunView(folder) as view:
+            damaged = view.damaged
     except ValueError as error:
         raise RunError(
             f"The records of the run cannot be shown: {error}.",
@@ -150,6 +160,7 @@ def rebuild(folder: Path) -> None:
     manifest = _manifest(folder)
     if manifest is not None and manifest["status"] != "running":
         end_session(folder, manifest["status"], time=hparams.ended(manifest))
+    return damaged
 
 
 def _manifest(folder: Path) -> Manifest | None:
