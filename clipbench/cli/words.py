@@ -79,6 +79,9 @@ def sort_words(
         if override.is_sweep_override() and not multirun:
             faults.append(f"'{text}' lists several values: add -m for a sweep, or quote the value")
             continue
+        if not override.key_or_group:
+            faults.append(f"'{text}' names no key; overrides are KEY=VALUE")
+            continue
         problem = None if override.is_sweep_override() else _wrong_option(groups, override)
         if problem is not None:
             faults.append(problem)

@@ -24,6 +24,7 @@ WRONG = [
     ("trainer.epochs=true", "trainer.epochs"),
     ("trainer.epochs=null", "trainer.epochs"),
     ("trainer.epochs=0", "greater than or equal to 1"),
+    ("=5", "'=5' names no key"),
     ("seed=-1", "greater than or equal to 0"),
     ("optim.lr=0", "greater than 0"),
     ("optim.lr=-1e-3", "greater than 0"),
