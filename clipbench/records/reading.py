@@ -11,9 +11,9 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-
 MAX_BYTES = 2**29
 """Largest file that is read, in bytes; the records of long runs have a tenth of it."""
+REMEDY = "Name a run directory that clipbench wrote."
 
 
 class RunError(Exception):
@@ -26,8 +26,8 @@ class RunError(Exception):
         super().__init__("\n".join(_one_line(part) for part in (what, str(where), remedy)))
 
 
-def open_regular(path: Path, *, max_bytes: int = MAX_BYTES) -> BinaryIO:
-    """Open a regular file for reading.
+def open_regular(path: Path, *, max_bytes: int = MAX_BYTES, remedy: str = REMEDY) -> BinaryIO:
+    """Open a regular file for reading; ``remedy`` says what to do where it cannot be.
 
     Raises:
         RunError: The file is missing, is a link, a folder, a pipe or a device, may not be read, or
@@ -41,7 +41,7 @@ def open_regular(path: Path, *, max_bytes: int = MAX_BYTES) -> BinaryIO:
         raise RunError(
             f"The file cannot be read: {error.strerror}.",
             where=path,
-            remedy="Name a run directory that clipbench wrote.",
+            remedy=remedy,
         ) from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_size > max_bytes:
@@ -50,7 +50,7 @@ def open_regular(path: Path, *, max_bytes: int = MAX_BYTES) -> BinaryIO:
         raise RunError(
             large if stat.S_ISREG(found.st_mode) else "This is not a regular file.",
             where=path,
-            remedy="Name a run directory that clipbench wrote.",
+            remedy=remedy,
         )
     return os.fdopen(descriptor, "rb")
 
