@@ -12,6 +12,7 @@ The rooms, in reading order:
 - ``probes``        what is measured at each site, from outside
 - ``records``       what a run leaves behind
 - ``audit``         does a threshold learn? before training, and after it
+- ``bench``         how fast, each thing against a reference
 - ``analysis``      which choices differ, by how much, how sure; from records only
 - ``cli``           the command line: composes, checks, assembles, shows
 

@@ -1,0 +1,111 @@
+"""Our training loop against the plain one: the same model, data, batch and precision, in turns.
+
+An epoch of ours is an epoch of a real run, with its records and checks, by its own clock
+(``seconds/train``); evaluation counts on neither side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from clipbench.bench.commands import TEMPORARY
+from clipbench.bench.measure import Measure, Row, ratios
+from clipbench.bench.plain_loop import PlainLoop
+from clipbench.bench.turns import in_turns
+from clipbench.data.batches import OrderedBatches, ShuffledBatches
+from clipbench.records.recorder import Recorder
+from clipbench.training.loop import train
+from clipbench.training.state import TrainState
+
+
+class Assembled(Protocol):
+    """What a run is made of."""
+
+    @property
+    def state(self) -> TrainState: ...  # noqa: D102
+
+    @property
+    def train_batches(self) -> ShuffledBatches: ...  # noqa: D102
+
+    @property
+    def val_batches(self) -> OrderedBatches: ...  # noqa: D102
+
+
+class _Silence:
+    """A progress display that shows nothing."""
+
+    def step(self) -> None:
+        """Show nothing."""
+
+    def epoch(self, epoch: int, scalars: Mapping[str, float]) -> None:
+        """Show nothing."""
+
+
+class OurLoop:
+    """Trains by our loop, an epoch at a call."""
+
+    def __init__(self, parts: Assembled, recorder: Recorder, *, log_every: int) -> None:
+        self._parts, self._recorder, self._log_every = parts, recorder, log_every
+
+    def epoch(self) -> float:
+        """Train an epoch and return its seconds without evaluation."""
+        state = self._parts.state
+        scalars = train(
+            state,
+            train_batches=self._parts.train_batches,
+            val_batches=self._parts.val_batches,
+            epochs=state.epoch + 1,
+            log_every=self._log_every,
+            grad_clip=None,
+            regularizer=None,
+            probes=[],
+            recorder=self._recorder,
+            progress=_Silence(),
+            should_stop=lambda: False,
+            save=lambda _: None,
+        )
+        return scalars["seconds/train"]
+
+
+def step_row(
+    name: str,
+    assemble: Callable[[], Assembled],
+    *,
+    turns: int,
+    precision: str,
+    log_every: int,
+    told: Callable[[], None],
+) -> Row:
+    """Measure one configuration: milliseconds a step of both loops, and their ratio.
+
+    Args:
+        name: Of the configuration.
+        assemble: Makes the parts of a run anew, always with the same weights; without augmentation,
+            gradient clip, regularizer and dropout, which the plain loop does not know.
+        turns: Epochs of each that count.
+        precision: ``fp32`` or ``bf16``.
+        log_every: Steps between two records of ours.
+        told: Called after each epoch.
+    """
+    parts, rival = assemble(), assemble()
+    plain = PlainLoop(rival.state, rival.train_batches, precision=precision)
+    with TemporaryDirectory(prefix=TEMPORARY) as folder, Recorder(Path(folder)) as recorder:
+        ours = OurLoop(parts, recorder, log_every=log_every)
+        runs = {"ours": ours.epoch, "plain": plain.epoch}
+        given = in_turns(runs, turns=turns, told=told)
+    steps = parts.train_batches.steps_per_epoch
+    return Row(
+        name,
+        {
+            "ours": _per_step(given["ours"], steps),
+            "plain": _per_step(given["plain"], steps),
+            "ours to plain": ratios(given["ours"], given["plain"]),
+        },
+    )
+
+
+def _per_step(seconds: list[float], steps: int) -> Measure:
+    return Measure("ms", tuple(1e3 * one / steps for one in seconds))
