@@ -17,14 +17,15 @@ _GAP = 2
 _LEAST = 30
 
 
-def table_lines(table: Table, *, width: int) -> list[str]:
+def table_lines(table: Table, *, width: int, first: str = "configuration") -> list[str]:
     """Return the lines of a table.
 
     Args:
         table: Its title stands in the first line.
         width: Characters a line may have, unless one column alone needs more.
+        first: What stands above the labels.
     """
-    labels = ["configuration", *(plain(row.label) for row in table.rows)]
+    labels = [first, *(plain(row.label) for row in table.rows)]
     blocks = [
         _block(labels, columns, table.rows)
         for columns in _fitting(table, width=width - max(map(len, labels)))

@@ -1,14 +1,16 @@
 """Tab completion through the subcommand.
 
 Hydra's shell function calls ``clipbench --shell-completion query=bash`` with the line typed so far
-in the environment. The first word is ours to complete; behind ``train`` the word is cut out and
-Hydra answers as if it had been called itself; the flags are ours again, because it offers none.
+in the environment. The first word is ours to complete; behind ``train`` and ``bench`` the word is
+cut out and Hydra answers as if it had been called itself; the flags are ours again, because it
+offers none, and so are the parts of a bench.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stderr, suppress
 
 from clipbench.cli.main import COMMANDS
@@ -25,23 +27,41 @@ def main(arguments: list[str]) -> int:
         typed = words[1] if len(words) == 2 else ""
         print("\n".join(name for name in COMMANDS if name.startswith(typed)))
         return 0
-    if asked and words[1] != "train":
+    if asked and words[1] not in ("train", "bench"):
         return 0
     if not asked:
         return _through_hydra(arguments)
     typed = line.rpartition(" ")[2]
+    flags, parts = _own_words(words[1])
+    own = flags if typed.startswith("-") else parts
+    print("\n".join(word for word in own if word.startswith(typed)))
     if typed.startswith("-"):
-        from clipbench.cli.flags import FLAGS
-
-        print("\n".join(flag for flag in FLAGS if flag.startswith(typed)))
         return 0
-    shortened = line.replace(f" {words[1]}", "", 1)
+    shortened = _without(line, [words[1], *parts])
     os.environ["COMP_LINE"] = shortened
     os.environ["COMP_POINT"] = str(len(shortened))
     # A line that is not finished may be one that Hydra refuses; then there is nothing to offer.
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), suppress(SystemExit):
         _through_hydra(arguments)
     return 0
+
+
+def _own_words(command: str) -> tuple[Iterable[str], Iterable[str]]:
+    """Return the flags and the plain words of a command."""
+    if command == "bench":
+        from clipbench.cli.bench import FLAGS, PARTS
+
+        return FLAGS, PARTS
+    from clipbench.cli import flags
+
+    return flags.FLAGS, ()
+
+
+def _without(line: str, words: Iterable[str]) -> str:
+    """Cut whole words out of a line; the last one is still being typed and stays."""
+    *whole, typed = line.split(" ")
+    gone = set(words)
+    return " ".join([*(word for word in whole if word not in gone), typed])
 
 
 def _through_hydra(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ COMMANDS = {
     "eval": "evaluate a finished run on its validation and test parts",
     "rerun": "repeat a run from its run.json, with overrides if wanted",
     "audit": "tell whether thresholds can learn: of all clips, one, your own, or a run",
+    "bench": "measure speed: clips, the training step, seeds, start-up, data",
     "report": "compare runs over seeds: a table, a page, or data for other programs",
     "tb": "show runs in TensorBoard, opened on the curves that answer",
     "data": "list, get or verify the data sets",

@@ -28,6 +28,9 @@ def complete(line: str) -> set[str]:
         ("clipbench train -m clip=mas", {"clip=masked"}),
         ("clipbench train --c", {"--cfg", "--config-dir"}),
         ("clipbench train model=cnn --mu", {"--multirun"}),
+        ("clipbench bench s", {"seeds", "step", "startup", "schedule="}),
+        ("clipbench bench step clip=l", {"clip=learnable", "clip=leaky_relu"}),
+        ("clipbench bench --", {"--against", "--shape"}),
     ],
 )
 def test_commands_groups_options_and_keys_complete(line, wanted):
