@@ -149,11 +149,12 @@ class AppendFile:
         """Sync and close; a second call does nothing."""
         if self._descriptor < 0:
             return
-        try:
-            self.sync()
-        finally:
-            descriptor, self._descriptor = self._descriptor, -1
-            system.close(descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        with _naming(self._path):
+            try:
+                system.fsync(descriptor)
+            finally:
+                system.close(descriptor)
 
 
 def _write_new(path: Path, content: bytes | memoryview) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from clipbench.records.durable import write_bytes
+from clipbench.records.durable import make_folder, write_bytes
 from clipbench.records.reading import RunError, open_regular
 
 FOLDER = "images"
@@ -34,7 +34,7 @@ def keep(folder: Path, *, tag: str, step: int, png: bytes) -> None:
     if "_" in tag:
         raise ValueError(f"The tag of an image holds no '_', got tag={tag!r}.")
     file = folder / FOLDER / f"{tag.replace('/', '_')}-{step:08d}.png"
-    file.parent.mkdir(exist_ok=True)
+    make_folder(file.parent)
     write_bytes(file, png)
 
 

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from clipbench.records import image_files, png
+from clipbench.records.durable import remove_leftovers
 from clipbench.records.histogram import Histogram
 from clipbench.records.image_files import KeptImage
 from clipbench.records.journal import JOURNAL_FILE, Journal
@@ -36,6 +37,8 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        for place in (folder, folder / image_files.FOLDER):
+            remove_leftovers(place)  # of an attempt that was killed
         self._journal = Journal(folder / JOURNAL_FILE)
         self._view = _open_view(folder)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, TypedDict, cast, get_args, get_origin, ge
 
 from clipbench.records import provenance
 from clipbench.records.config_hash import Config, changed_keys, config_hash, group_hash
-from clipbench.records.durable import write_bytes
+from clipbench.records.durable import make_folder, write_bytes
 from clipbench.records.json_text import Json, parse, sha256, spell, unspell
 from clipbench.records.reading import RunError, open_regular
 
@@ -82,7 +82,7 @@ class RunDirectory:
             RunError: The folder holds a run of another config, or a damaged manifest.
         """
         refuse_other_config(path, config)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         typed: list[Json] = [*overrides]
         manifest: dict[str, Json] = {
             "format": FORMAT,

@@ -66,10 +66,11 @@ def save_checkpoint(
         )
     make_folder(folder)
     remove_leftovers(folder)
-    write_bytes(path, content)
     if best:
-        # A copy, no link: damage to one must not be damage to both.
+        # First, as a run that goes on from the other file takes this one for written. A copy, no
+        # link: damage to one must not be damage to both.
         write_bytes(folder / BEST_FILE, content)
+    write_bytes(path, content)
     found = _newest_first(folder)
     kept = [old for old in found if _step_of(old) <= step][:KEPT]
     for old in found:
