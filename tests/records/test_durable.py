@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from clipbench.records import durable
+from scripts.broken_system import BrokenSystem, Point, in_child, points_to_fail, points_to_kill
 
 STEPS = ("open", "write", "fsync", "close", "replace")
 
@@ -108,3 +112,106 @@ def test_the_longest_file_name_can_be_written(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         durable.write_bytes(tmp_path / "missing" / "file", b"new")
+
+
+def _replaced(folder: Path) -> None:
+    durable.write_bytes(folder / "file", b"new content")
+
+
+def _appended(folder: Path) -> None:
+    file = durable.AppendFile(folder / "file")
+    file.append(b" and more")
+    file.close()
+
+
+def _cut(folder: Path) -> None:
+    durable.truncate(folder / "file", 2)
+
+
+DEEDS = {
+    _replaced: (b"new content",),
+    _appended: (b"old and more",),
+    _cut: (b"ol",),
+}
+
+
+@pytest.fixture(params=list(DEEDS))
+def deed(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    return request.param
+
+
+def _calls(
+    deed: Callable[[Path], None], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    system = BrokenSystem()
+    folder.mkdir()
+    (folder / "file").write_bytes(b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "system", system)
+        deed(folder)
+    return system.seen
+
+
+def test_a_kill_around_any_call_leaves_old_or_new(
+    deed: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (new,) = DEEDS[deed]
+    points = points_to_kill(_calls(deed, tmp_path / "whole", monkeypatch))
+    assert len(points) > 6
+    for point in points:
+        folder = tmp_path / f"{point.how}-{point.number}"
+        folder.mkdir()
+        (folder / "file").write_bytes(b"old")
+
+        def killed(point: Point = point, folder: Path = folder) -> None:
+            durable.system = BrokenSystem(point)  # type: ignore[assignment]
+            deed(folder)
+
+        assert in_child(killed) == -signal.SIGKILL
+        left = (folder / "file").read_bytes()
+        torn = deed is _appended and point.how == "amid" and new.startswith(left)
+        assert left in (b"old", new) or torn
+        durable.remove_leftovers(folder)
+        assert os.listdir(folder) == ["file"]
+
+
+def test_an_error_of_any_call_names_the_file_and_leaves_old_or_new(
+    deed: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (new,) = DEEDS[deed]
+    errors = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    points = points_to_fail(_calls(deed, tmp_path / "whole", monkeypatch), errors)
+    for point in points:
+        folder = tmp_path / f"{point.error}-{point.number}"
+        folder.mkdir()
+        (folder / "file").write_bytes(b"old")
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "system", BrokenSystem(point))
+            with pytest.raises(OSError, match=os.strerror(point.error)) as caught:
+                deed(folder)
+        assert caught.value.errno == point.error
+        assert caught.value.filename == str(folder / "file")
+        assert (folder / "file").read_bytes() in (b"old", new)
+        assert os.listdir(folder) == ["file"]
+
+
+def test_a_full_disk_is_told_with_the_bytes_that_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "system", BrokenSystem(Point(1, "fail", errno.ENOSPC)))
+    with pytest.raises(OSError, match=r"No space left on device \(12,345 bytes are needed\)"):
+        durable.write_bytes(tmp_path / "file", bytes(12_345))
+
+
+def test_folders_are_made_with_their_parents_and_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = BrokenSystem()
+    monkeypatch.setattr(durable, "system", system)
+    durable.make_folder(tmp_path / "a" / "b")
+    assert system.seen == ["mkdir", "open", "fsync", "close"] * 2
+    durable.make_folder(tmp_path / "a" / "b")
+    assert len(system.seen) == 8
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        durable.make_folder(tmp_path / "file" / "c")

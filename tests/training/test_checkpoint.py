@@ -91,7 +91,7 @@ def names(folder):
 
 def test_the_newest_are_kept_and_nothing_half_written_stays(tmp_path):
     state = fresh()
-    (tmp_path / ".tmp-0123").write_bytes(b"left by a writer that was killed")
+    (tmp_path / ".tmp-0123456789abcdef").write_bytes(b"left by a writer that was killed")
     for step in (5, 50, 500, 99_999_999, 100_000_000):
         save(tmp_path, at(state, step))
     assert len(names(tmp_path)) == KEPT
