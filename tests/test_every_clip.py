@@ -370,6 +370,15 @@ def test_compile_takes_it_whole(case):
     torch._dynamo.reset()
 
 
+def test_a_step_waits_for_no_device(case):
+    # A meta tensor has no numbers: what asks for one, as in .item() or a branch, is refused.
+    clip = case.make(SHAPES[1]).to("meta")
+    x = torch.empty(SHAPES[1], device="meta", requires_grad=True)
+    clip(x).sum().backward()
+    clip.project()
+    assert x.grad.shape == x.shape
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_threshold_gradient_equals_the_written_formula(learned, shape):
     clip = with_round_thresholds(learned.make(shape).double())

@@ -1,23 +1,17 @@
-"""The contract of every clip, and the tie rule.
+"""The contract of every clip.
 
 A *clip* is whatever stands at an activation site. It keeps shape and dtype, writes nothing on
 itself in ``forward``, and tells its thresholds by name, so that probes, penalties and reports treat
 every clip alike.
-
-Tie rule: ``y = min(max(x, lower), upper)``; an input exactly at a bound is saturated, so the bound
-takes its whole gradient and the input none. It is PACT's rule (Choi et al., 2018). It stands here
-once because torch's own expressions disagree about it: clamp gives the input all, minimum gives
-each side half.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
 Gradient = Literal["exact", "surrogate", "none"]
@@ -124,86 +118,3 @@ def sites(model: nn.Module) -> dict[str, Clip]:
     """
     owners = ((path, getattr(module, "clip", None)) for path, module in model.named_modules())
     return {path: clip for path, clip in owners if isinstance(clip, Clip)}
-
-
-def clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """Give ``min(max(x, lower), upper)`` under the tie rule.
-
-    ``x`` receives the gradient where ``lower < x < upper``, ``upper`` its sum over ``x >= upper``,
-    ``lower`` its sum over ``x <= lower``; where the bounds meet, an input at both counts for both.
-    Sums are kept in float32 at least and returned in the dtype of the bound. NaN inputs stay NaN.
-
-    Args:
-        x: pre-activations.
-        lower: bound of the dtype of ``x``, 0-d or of a shape that broadcasts to that of ``x``.
-        upper: the same.
-    """
-    if torch.compiler.is_compiling():
-        return _traced_clip_at(x, lower, upper)
-    return _ClipAt.apply(x, lower, upper)
-
-
-def keep_positive(values: Tensor, margin: Tensor) -> Tensor:
-    """Give ``values`` where ``margin > 0``, and exact zeros elsewhere.
-
-    The kernel of ReLU's backward pass: boolean masks take five times as long on a CPU.
-    """
-    return torch.ops.aten.threshold_backward(values, margin, 0)
-
-
-class _ClipAt(torch.autograd.Function):
-    """The tie rule by hand, with few passes over memory: a third of the time of the plain form."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-        # Not clamp: with tensor bounds it takes twice as long on a CPU.
-        return torch.minimum(torch.maximum(x, lower), upper)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        (grad,) = grads
-        x, lower, upper = ctx.saved_tensors
-        above = keep_positive(grad, x - lower)
-        room = upper - x
-        to_x = keep_positive(above, room)
-        to_lower = to_upper = None
-        # Freed as soon as may be: a fresh buffer costs more in page faults than the arithmetic.
-        if ctx.needs_input_grad[1]:
-            to_lower = _sum_of_rest(grad, above, like=lower)
-        del above
-        if ctx.needs_input_grad[2]:
-            below = keep_positive(grad, room)
-            del room
-            to_upper = _sum_of_rest(grad, below, like=upper)
-        return to_x, to_lower, to_upper
-
-
-def _sum_of_rest(grad: Tensor, kept: Tensor, *, like: Tensor) -> Tensor:
-    """Sum ``grad - kept`` over the dimensions along which ``like`` was broadcast.
-
-    Overwrites ``kept``.
-    """
-    rest = kept.sub_(grad)
-    extra = rest.dim() - like.dim()
-    dims = [d for d in range(rest.dim()) if d < extra or like.shape[d - extra] == 1]
-    wide = torch.promote_types(rest.dtype, torch.float32)
-    total = rest.sum(dim=dims, dtype=wide) if dims else rest
-    return total.neg().reshape(like.shape).to(like.dtype)
-
-
-def _traced_clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """Give the same as ``_ClipAt`` in plain operations.
-
-    Dynamo cannot put an autograd.Function under vmap, and fuses these passes anyway.
-    """
-    value = torch.minimum(torch.maximum(x, lower), upper)
-    inside = torch.where((lower < x) & (x < upper), x, 0)
-    at_bounds = torch.where(x <= lower, lower, 0) + torch.where(x >= upper, upper, 0)
-    carrier = inside + at_bounds
-    return with_gradient_of(value, carrier)

@@ -1,6 +1,6 @@
 """Fixed clamp: ``y = min(max(x, min), max)`` with constant bounds; ``dy/dx = 1[min < x < max]``.
 
-An input exactly at a bound gets no gradient (the tie rule of ``base``). That is how ``hardtanh``
+An input exactly at a bound gets no gradient (see ``tie_rule``). That is how ``hardtanh``
 treats it; ``torch.clamp`` with the same numbers gives it all, so a network moved from one to the
 other trains differently. With ``min=0, max=6`` this is ReLU6.
 """

@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip, clip_at
+from clipbench.clips.base import Clip
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import clip_size
 
 
 class LearnableClip(Clip):
@@ -43,8 +44,7 @@ class LearnableClip(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clip both tails."""
-        upper = self.upper.for_input(x)
-        return clip_at(x, -upper, upper)
+        return clip_size(x, self.upper.for_input(x))
 
     def thresholds(self) -> dict[str, Tensor]:
         """Give the threshold."""

@@ -21,9 +21,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
-from clipbench.clips.base import Clip, Verdict, clip_at
+from clipbench.clips.base import Clip, Verdict
 from clipbench.clips.rounding import levels_of, to_levels
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import clip_at
 
 
 class QIL(Clip):

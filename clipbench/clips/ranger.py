@@ -13,7 +13,8 @@ import math
 import torch
 from torch import Tensor
 
-from clipbench.clips.base import Clip, clip_at
+from clipbench.clips.base import Clip
+from clipbench.clips.tie_rule import clip_at
 
 
 class Ranger(Clip):

@@ -16,8 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clipbench.clips.base import keep_positive
 from clipbench.clips.straight_through import with_gradient_of
+from clipbench.clips.tie_rule import keep_positive
 
 
 def levels_of(bits: int) -> int:

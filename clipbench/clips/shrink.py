@@ -3,7 +3,7 @@
     excess(x) = min(max(x - t, 0), m)
     shrink(x) = sign(x) excess(|x|)
 
-Without a magnitude these are the shifted ReLU and the soft threshold. The tie rule of ``base``
+Without a magnitude these are the shifted ReLU and the soft threshold. The rule of ``tie_rule``
 holds at both ends: an input exactly at ``t`` or ``t + m`` gets no gradient.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipbench.clips.base import clip_at
+from clipbench.clips.tie_rule import clip_at
 
 
 def excess(x: Tensor, lower: Tensor, magnitude: Tensor | None = None) -> Tensor:

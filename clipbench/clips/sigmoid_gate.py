@@ -22,9 +22,10 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import Clip, Verdict, keep_positive
+from clipbench.clips.base import Clip, Verdict
 from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import keep_positive
 from clipbench.clips.width import Width
 
 

@@ -21,9 +21,9 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import clip_at
 from clipbench.clips.interval import IntervalClip, pull_apart
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import clip_at
 
 
 class SReLU(IntervalClip):

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 from torch import Tensor
 
-from clipbench.clips.base import clip_at
 from clipbench.clips.data_rule import parse_rule
 from clipbench.clips.interval import IntervalClip
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import clip_at
 
 
 class TwoSidedClip(IntervalClip):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from clipbench.clips.base import Clip, clip_at
+from clipbench.clips.base import Clip
 from clipbench.clips.threshold import Threshold
+from clipbench.clips.tie_rule import clip_at
 
 
 class UpperClip(Clip):
