@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from clipbench.analysis.escape import plain
 from clipbench.analysis.tables import Cell, Column, Row, Table
@@ -22,7 +23,8 @@ def result_lines(results: Results, *, width: int) -> list[str]:
     lines = [f"{results.device}, {threads}; median (quartiles) over turns"]
     for part in results.parts:
         first = FIRST.get(part.name, "configuration")
-        lines += ["", *table_lines(_table(part), width=width, first=first)]
+        lines += ["", *wrap(plain(_heading(part)), width), ""]
+        lines += table_lines(_table(part), width=width, first=first)
     return lines
 
 
@@ -45,7 +47,16 @@ def shown(spread: measure.Spread) -> str:
     >>> shown(measure.Spread(0.98765, 1.0, 1.02))
     '1 (0.988-1.02)'
     """
-    return f"{spread.median:.3g} ({spread.low:.3g}-{spread.high:.3g})"
+    return f"{digits(spread.median)} ({digits(spread.low)}-{digits(spread.high)})"
+
+
+def digits(value: float) -> str:
+    """Write a positive number in three digits, a large one in all of them before the point.
+
+    >>> digits(0.012345), digits(20412.3)
+    ('0.0123', '20,412')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _table(part: Part) -> Table:
@@ -55,8 +66,12 @@ def _table(part: Part) -> Table:
         Row(row.name, "", {name: _cell(row.measures.get(name)) for name in units})
         for row in part.rows
     ]
-    settings = ", ".join(f"{key} {value}" for key, value in part.settings.items() if value != "")
-    return Table(f"{part.name}: {settings}", columns, rows, part.notes)
+    return Table("", columns, rows, part.notes)
+
+
+def _heading(part: Part) -> str:
+    told = (f"{key} {value}" for key, value in part.settings.items() if value != "")
+    return f"{part.name}: {', '.join(told)}"
 
 
 def _title(name: str, unit: str) -> str:
@@ -67,7 +82,7 @@ def _cell(measured: Measure | None) -> Cell:
     if measured is None:
         return Cell("-")
     single = len(measured.values) == 1
-    return Cell(f"{measured.values[0]:.3g}" if single else shown(measured.spread))
+    return Cell(digits(measured.values[0]) if single else shown(measured.spread))
 
 
 def _changed(moved: Sequence[Change]) -> Table:
@@ -85,7 +100,7 @@ def _changed(moved: Sequence[Change]) -> Table:
 def _cells(change: Change) -> Iterator[tuple[str, Cell]]:
     unit = "" if change.unit == "x" else f" {change.unit}"
     yield "what", Cell(f"{change.row}, {change.measure}")
-    yield "then", Cell(f"{change.earlier:.3g}{unit}")
-    yield "now", Cell(f"{change.now:.3g}{unit}")
+    yield "then", Cell(f"{digits(change.earlier)}{unit}")
+    yield "now", Cell(f"{digits(change.now)}{unit}")
     yield "now/then", Cell(f"{change.ratio:.2f}")
     yield "verdict", Cell(change.verdict)
