@@ -1,6 +1,6 @@
 """Campaign: the newest checkpoint is damaged in 360 ways; none may pass, and none may cost the run.
 
-Run it in the project's environment: .venv/bin/python scripts/campaign_corruption.py [RESUMED]
+Run it in the project's environment: .venv/bin/python -m scripts.campaign_corruption [RESUMED]
 200 single-bit flips, 50 truncations, 50 lost pages, 50 lost tails, 10 foreign files: each must be
 detected, never read as something else, and passed over for the checkpoint before it with one
 warning. RESUMED (20) of them, sampled, are resumed by the command to the end of the run, which must

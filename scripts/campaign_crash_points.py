@@ -1,6 +1,6 @@
 """Campaign: a run is killed before, after and amid every system call of its durable writes.
 
-Run it in the project's environment: .venv/bin/python scripts/campaign_crash_points.py [EVERY]
+Run it in the project's environment: .venv/bin/python -m scripts.campaign_crash_points [EVERY]
 EVERY tries only each so-manieth point. After each kill the newest checkpoint must be the last one
 whose save had returned, or a newer one; every checkpoint there must be whole; and going on must end
 in the same records, byte by byte where they hold no times, as a run that was never killed, with no
@@ -19,13 +19,13 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from broken_system import BrokenSystem, Point, in_child, points_to_kill
-from written_run import EVERY, go_on, is_state_of, what_it_says
 
 from clipbench.records import durable
 from clipbench.records.reading import RunError
 from clipbench.training.checkpoint import read_checkpoint
 from clipbench.training.packing import unpack
+from scripts.broken_system import BrokenSystem, Point, in_child, points_to_kill
+from scripts.written_run import EVERY, go_on, is_state_of, what_it_says
 
 BEGUN = 2 * EVERY
 
@@ -36,22 +36,30 @@ def main(stride: int = 1) -> int:
     logging.disable()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clipbench-crash-") as name:
-        folder = Path(name)
-        go_on(folder / "begun", until=BEGUN)
-        shutil.copytree(folder / "begun", folder / "whole")
-        seen, saves = _watched(folder / "whole")
-        whole = what_it_says(folder / "whole")
-        points = points_to_kill(seen)[::stride]
-        faults = {point: _fault(folder, point, saves, whole) for point in points}
-    bad = {point: fault for point, fault in faults.items() if fault is not None}
-    for point, fault in bad.items():
-        print(f"MISSED  {point.how} call {point.number} ({seen[point.number]}): {fault}")
-    tried = Counter(f"{point.how} {seen[point.number]}" for point in points)
+        faults = crash(Path(name), stride=stride)
+    bad = {where: fault for where, fault in faults.items() if fault is not None}
+    for where, fault in bad.items():
+        print(f"MISSED  {where}: {fault}")
+    tried = Counter(where.partition(" (")[0] for where in faults)
     print(", ".join(f"{kind} {count}" for kind, count in sorted(tried.items())))
     lost = sum("lost" in fault for fault in bad.values())
     print(f"checkpoints lost: {lost} (asked 0); {time.monotonic() - started:.0f} s")
-    print(f"recovered: {len(points) - len(bad)} of {len(points)}")
+    print(f"recovered: {len(faults) - len(bad)} of {len(faults)}")
     return 1 if bad else 0
+
+
+def crash(folder: Path, *, stride: int = 1) -> dict[str, str | None]:
+    """Kill a run at each so-manieth point; return what was wrong with each, by its name."""
+    go_on(folder / "begun", until=BEGUN)
+    shutil.copytree(folder / "begun", folder / "whole")
+    seen, saves = _watched(folder / "whole")
+    whole = what_it_says(folder / "whole")
+    return {
+        f"{point.how} {seen[point.number]} (call {point.number})": _fault(
+            folder, point, saves, whole
+        )
+        for point in points_to_kill(seen)[::stride]
+    }
 
 
 def _watched(folder: Path) -> tuple[list[str], dict[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -74,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print(unknown_command(word), file=sys.stderr)
         return 2
+    # A log that finds no room must not answer each line with a traceback; the console has it, too.
+    logging.raiseExceptions = False
     try:
         return guarded(lambda: _run(module, rest))
     except KeyboardInterrupt:  # a run that trains has its own way to stop

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from clipbench.data.arrays import Arrays, Bytes
-from clipbench.records.durable import write_bytes
+from clipbench.records.durable import make_folder, write_bytes
 
 RECORD = "origin.json"
 MAX_RECORD_BYTES = 64 * 1024
@@ -48,7 +48,7 @@ def is_present(folder: Path) -> bool:
 
 def write(folder: Path, arrays: Arrays, *, source: str, sha256: Mapping[str, str]) -> None:
     """Store a set; each file arrives whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for part, array in arrays._asdict().items():
         write_bytes(folder / f"{part}.npy", header(array.shape) + array.tobytes())
     record = {"source": source, "sha256": dict(sha256)}

@@ -53,10 +53,14 @@ class TensorBoardWriter:
         self._file = _EventFile(self._path, os.O_CREAT | os.O_EXCL)
         self._records = RecordWriter(self._file)
         self._last: dict[str, int] = {}
-        self._write(Event(file_version="brain.Event:2"), wall_time=None)
-        # A reader that has read an older file of the folder forgets its points here.
+        # A reader that has read an older file of the folder forgets its points at the start.
         start = SessionLog(status=SessionLog.START)
-        self._write(Event(step=0, session_log=start), wall_time=None)
+        try:
+            self._write(Event(file_version="brain.Event:2"), wall_time=None)
+            self._write(Event(step=0, session_log=start), wall_time=None)
+        except BaseException:
+            self.close()
+            raise
 
     def scalars(
         self, step: int, values: Mapping[str, float], *, wall_time: float | None = None

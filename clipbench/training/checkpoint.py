@@ -11,7 +11,6 @@ them the best, in a file with bytes of its own.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -173,11 +172,8 @@ def load_run(path: str | Path, *, trust: Sequence[str] = ()) -> nn.Module:
 def _read(path: Path) -> dict[str, Any]:
     """Read one checkpoint; raise ``ValueError`` with a text that goes on after its name."""
     try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MOST_BYTES:
-                raise ValueError(f"is larger than a checkpoint can be: {size:,} bytes")
-            content = file.read(MOST_BYTES)
+        with open_regular(path, max_bytes=MOST_BYTES) as file:
+            content = file.read()
     except RunError as error:
         raise ValueError(f"is unusable: {str(error).splitlines()[0]}") from error
     except OSError as error:

@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 
@@ -81,3 +82,13 @@ def test_a_reader_that_has_gone_is_no_error():
     command = f"{sys.executable} -m clipbench.cli.main ls clips | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_a_log_without_room_shows_no_traceback(monkeypatch, capsys):
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    assert main(["ls", "models"]) == 0
+    log = logging.FileHandler("/dev/full")
+    log.emit(logging.makeLogRecord({"msg": "no room for this"}))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(OSError, match="No space"):  # it was the disk that said nothing
+        log.close()

@@ -207,3 +207,13 @@ def test_an_entry_is_added_to_the_newest_file(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path)) == 1
     view = EventAccumulator(str(tmp_path)).Reload()
     assert view.Tags()["scalars"] == ["a", "b"]
+
+
+def test_a_full_disk_leaves_no_hidden_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, content: memoryview) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        TensorBoardWriter(tmp_path, hidden=True)
+    assert list(tmp_path.iterdir()) == []
