@@ -18,7 +18,10 @@ from clipbench.bench.turns import in_turns
 from clipbench.data.batches import OrderedBatches, ShuffledBatches
 from clipbench.records.recorder import Recorder
 from clipbench.training.loop import train
+from clipbench.training.precision import Precision
+from clipbench.training.seed_run import SeedRun
 from clipbench.training.state import TrainState
+from clipbench.training.step import Step
 
 
 class Assembled(Protocol):
@@ -47,27 +50,33 @@ class _Silence:
 class OurLoop:
     """Trains by our loop, an epoch at a call."""
 
-    def __init__(self, parts: Assembled, recorder: Recorder, *, log_every: int) -> None:
-        self._parts, self._recorder, self._log_every = parts, recorder, log_every
+    def __init__(
+        self, parts: Assembled, recorder: Recorder, *, precision: Precision, log_every: int
+    ) -> None:
+        self._log_every = log_every
+        self._run = SeedRun(
+            parts.state, parts.val_batches, [], recorder, save=_forget, precision=precision
+        )
+        # The schedule knows the length of a run; the step needs it for annealed widths alone.
+        steps = parts.train_batches.steps_per_epoch
+        self._update = Step(self._run, batches=parts.train_batches, total_steps=steps)
 
     def epoch(self) -> float:
         """Train an epoch and return its seconds without evaluation."""
-        state = self._parts.state
-        scalars = train(
-            state,
-            train_batches=self._parts.train_batches,
-            val_batches=self._parts.val_batches,
+        state = self._run.state
+        train(
+            self._update,
             epochs=state.epoch + 1,
             log_every=self._log_every,
-            grad_clip=None,
-            regularizer=None,
-            probes=[],
-            recorder=self._recorder,
+            save_every=None,
             progress=_Silence(),
             should_stop=lambda: False,
-            save=lambda _: None,
         )
-        return scalars["seconds/train"]
+        return state.last["seconds/train"]
+
+
+def _forget(state: TrainState, *, best: bool = False) -> None:
+    """Save nothing."""
 
 
 def step_row(
@@ -75,7 +84,7 @@ def step_row(
     assemble: Callable[[], Assembled],
     *,
     turns: int,
-    precision: str,
+    precision: Precision,
     log_every: int,
     told: Callable[[], None],
 ) -> Row:
@@ -93,7 +102,7 @@ def step_row(
     parts, rival = assemble(), assemble()
     plain = PlainLoop(rival.state, rival.train_batches, precision=precision)
     with TemporaryDirectory(prefix=TEMPORARY) as folder, Recorder(Path(folder)) as recorder:
-        ours = OurLoop(parts, recorder, log_every=log_every)
+        ours = OurLoop(parts, recorder, precision=precision, log_every=log_every)
         runs = {"ours": ours.epoch, "plain": plain.epoch}
         given = in_turns(runs, turns=turns, told=told)
     steps = parts.train_batches.steps_per_epoch

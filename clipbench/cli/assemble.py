@@ -23,6 +23,7 @@ from clipbench.training.build import build
 from clipbench.training.calibrate import calibrate
 from clipbench.training.checkpoint import build_model
 from clipbench.training.loss import can_act
+from clipbench.training.precision import Precision
 from clipbench.training.seeding import generator
 from clipbench.training.state import TrainState
 
@@ -40,6 +41,7 @@ class Assembly:
     grad_clip: GradClip | None
     regularizer: Regularizer | None
     probes: Sequence[Probe]
+    precision: Precision
 
 
 def pick_device(name: str) -> torch.device:
@@ -138,13 +140,21 @@ def _assemble(config: Config, data: ImageData, *, seed: int, device: torch.devic
     grad_clip = grad_clip_of(config)
     remembered = _initial_state(grad_clip, total_steps=total_steps, device=device)
     return Assembly(
-        state=TrainState(model, optimizer, schedule, seed, grad_clip_state=remembered),
+        state=TrainState(
+            model,
+            optimizer,
+            schedule,
+            seed,
+            grad_clip_state=remembered,
+            correct=torch.zeros((), dtype=torch.int64, device=device),
+        ),
         train_batches=batches,
         val_batches=ordered(data, "val", config),
         test_batches=ordered(data, "test", config),
         grad_clip=grad_clip,
         regularizer=regularizer_of(config),
         probes=make_probes(config),
+        precision=config["trainer"]["precision"],
     )
 
 

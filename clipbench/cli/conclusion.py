@@ -32,7 +32,6 @@ def conclude(
     recorder: Recorder,
     *,
     path: Path,
-    last: Mapping[str, float],
     started: float,
 ) -> dict[str, float]:
     """Use the test part once, record what came of the run, and return its results.
@@ -42,13 +41,12 @@ def conclude(
         data: Its images.
         recorder: Still open.
         path: The run directory.
-        last: The scalars of the last epoch.
         started: What `perf_counter` said when the run began.
 
     Returns:
         Numbers under the journal's tags.
     """
-    model, state = parts.state.model, parts.state
+    model, state, last = parts.state.model, parts.state, parts.state.last
     test, tested = _test(parts, path)
     results = {**last, **tested, **threshold_scalars(model)}
     results |= _movement(path, results)
@@ -69,7 +67,7 @@ def _test(parts: Assembly, path: Path) -> tuple[Evaluation, dict[str, float]]:
     """
     probes = [*parts.probes, OutputQuantiles()]
     with observe(parts.state.model, probes):
-        result = evaluate(parts.state.model, parts.test_batches)
+        result = evaluate(parts.state.model, parts.test_batches, precision=parts.precision)
     buffer = io.BytesIO()
     labels = parts.test_batches.split.labels.cpu().numpy()
     np.savez_compressed(buffer, labels=labels, predictions=result.predictions.numpy())

@@ -19,13 +19,14 @@ def evaluate_run(run: Path, overrides: Sequence[str], *, may_change: Sequence[st
     _refuse_other_keys(overrides, may_change)
     config = read_recorded(run, overrides).config
     device = pick_device(config["trainer"]["device"])
+    precision = config["trainer"]["precision"]
     model = load_run(run, trust=config["trust"]).to(device)
     data = load_data(config).to(device)
     scalars: dict[str, float] = {}
     probes = make_probes(config)
     for part in ("val", "test"):
         with observe(model, probes):
-            result = evaluate(model, ordered(data, part, config))
+            result = evaluate(model, ordered(data, part, config), precision=precision)
         scalars |= {f"{part}/loss": result.loss, f"{part}/accuracy": result.accuracy}
     for probe in probes:  # those of the last part
         scalars |= probe.compute()

@@ -9,7 +9,7 @@ from typing import Any
 from clipbench.cli.assemble import load_data, pick_device
 from clipbench.cli.audited import audit_at_start
 from clipbench.cli.errors import DIVERGED, DONE, guarded
-from clipbench.cli.run import run_seed
+from clipbench.cli.run import run_together
 from clipbench.cli.stopping import stop_on_signals
 from clipbench.cli.summary import show_line, show_seeds
 from clipbench.training.memory import keep_freed_memory
@@ -64,16 +64,15 @@ def run_seeds(
         data = load_data(config).to(device)
         for seed, path in paths.items():
             own = {**config, "seed": seed}
-            code = run_seed(
-                own,
+            code = run_together(
+                {path: own},
                 data,
-                path,
                 audit=audit,
                 overrides=overrides,
                 stop=stop,
                 rerun=rerun,
                 patience=patience,
-            )
+            )[path]
             if code not in (DONE, DIVERGED):
                 return code
             if code == DONE:

@@ -1,11 +1,12 @@
-"""One run: one seed in one run directory, from the first record to the final status."""
+"""Seeds in training: each in its own run directory, from the first record to the final status."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
@@ -13,11 +14,12 @@ from typing import Any
 
 import torch
 
-from clipbench.cli.assemble import assemble, ordered, shape_of
+from clipbench.cli.assemble import Assembly, assemble, ordered, shape_of
 from clipbench.cli.conclusion import conclude
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, describe
 from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
+from clipbench.cli.resumption import CHECKPOINTS, forget_attempts, newest_common
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
 from clipbench.records.lock import exclusive
@@ -32,36 +34,50 @@ from clipbench.records.run_dir import (
 from clipbench.records.view import end_session
 from clipbench.training.bounds import awaits_bounds, set_bounds
 from clipbench.training.checkpoint import save_checkpoint
+from clipbench.training.compiled import NoCompiler
 from clipbench.training.finite import Diverged
 from clipbench.training.loop import Interrupted, train
+from clipbench.training.seed_run import SeedRun
 from clipbench.training.state import TrainState
-
-OF_AN_ATTEMPT = (
-    "metrics.jsonl",
-    "predictions.npz",
-    "events.out.tfevents.*",
-    "checkpoints/*.pt",
-    "images/*.png",
-)
+from clipbench.training.step import Step
 
 
-def run_seed(
-    config: Mapping[str, Any],
+@dataclass
+class _Begun:
+    """A seed whose run directory is open.
+
+    Attributes:
+        path: The run directory.
+        config: A checked configuration with this seed.
+        parts: The model and all that trains it.
+        run: What the loop trains and records.
+        started: What `perf_counter` would have said when the run began, had it never stopped.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    parts: Assembly
+    run: SeedRun
+    started: float
+
+
+def run_together(
+    configs: Mapping[Path, Mapping[str, Any]],
     data: ImageData,
-    path: Path,
     *,
     audit: Mapping[str, Any],
     overrides: Sequence[str],
     stop: StopRequest,
     rerun: Sequence[str] = (),
     patience: float = 0.0,
-) -> int:
-    """Train one seed in ``path`` and return its exit code; what has ended there is not repeated.
+) -> dict[Path, int]:
+    """Train seeds at the same time and return their exit codes; what has ended is not repeated.
+
+    What was begun and not ended is gone on with, from the newest state that all of them have.
 
     Args:
-        config: A checked configuration with this seed.
+        configs: By run directory, checked configurations that differ in the seed alone.
         data: The data set, on the device.
-        path: The run directory.
         audit: What the audit before training found.
         overrides: What the user typed.
         stop: Tells whether to stop between two steps.
@@ -69,36 +85,100 @@ def run_seed(
         patience: Seconds to wait for another process that still writes there.
 
     Raises:
-        RunError: The directory holds a run of another configuration.
+        RunError: A directory holds a run of another configuration, or checkpoints and none good.
         Busy: Another process writes there.
-        ConfigError: A part refuses its arguments; the run is recorded as failed.
+        ConfigError: A part refuses its arguments; the runs are recorded as failed.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    with exclusive(path, patience=patience):
-        ended = _ended_before(config, path)
-        if ended is None or ended in rerun:
-            return _run(config, data, path, audit=audit, overrides=overrides, stop=stop)
-    print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
-    return DONE if ended == "finished" else DIVERGED
+    codes = {}
+    with ExitStack() as held:
+        left = {}
+        for path, config in configs.items():
+            path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(exclusive(path, patience=patience))
+            ended = _ended_before(config, path)
+            if ended is None or ended in rerun:
+                left[path] = config
+                if ended is not None:
+                    forget_attempts(path)
+                continue
+            print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
+            codes[path] = DONE if ended == "finished" else DIVERGED
+        if left:
+            codes |= _run(left, data, stop=stop, audit=audit, overrides=overrides)
+    return {path: codes[path] for path in configs}
 
 
-def _run(
+def _run(  # noqa: C901 -- every way to end stands here, so that none is forgotten
+    configs: Mapping[Path, Mapping[str, Any]],
+    data: ImageData,
+    *,
+    stop: StopRequest,
+    **typed: Any,  # noqa: ANN401
+) -> dict[Path, int]:
+    """Train seeds and write how each ended, whatever happens."""
+    saved = newest_common(list(configs))
+    open_runs = {
+        path: _open(config, data, path, stack=len(configs), saved=saved.get(path), **typed)
+        for path, config in configs.items()
+    }
+    codes = {}
+
+    def end(path: Path, status: Status, code: int, **found: Any) -> None:  # noqa: ANN401
+        _finish(open_runs.pop(path), status, **found)
+        codes[path] = code
+
+    def end_all(status: Status, code: int, cause: str) -> None:
+        for path in list(open_runs):
+            end(path, status, code, cause=cause)
+
+    try:
+        with ExitStack() as recorders:
+            begun = [
+                _begin(path, config, data, saved.get(path), recorders)
+                for path, config in configs.items()
+            ]
+            _train(begun, data, stop=stop)
+            for one in begun:
+                lost = one.run.diverged
+                results = _conclude(one, data) if lost is None else {}
+                one.run.recorder.close()
+                if lost is None:
+                    end(one.path, "finished", DONE, results=results)
+                else:
+                    end(one.path, "diverged", DIVERGED, cause=_said(lost, one.path))
+    except Interrupted:
+        assert stop.code is not None
+        for path in open_runs:
+            print(f"Stopped; go on with: clipbench train resume={path}", file=sys.stderr)
+        end_all("interrupted", stop.code, "stopped by a signal")
+    except Diverged as error:
+        end_all("diverged", DIVERGED, _said(error, *open_runs))
+    except BaseException as error:
+        hint = _user_hint(error, data.train.images.device, configs)
+        end_all("failed", USAGE, hint or describe(error) or type(error).__name__)
+        if hint is None:
+            raise
+        print(f"clipbench: {hint}", file=sys.stderr)
+    return codes
+
+
+def _open(
     config: Mapping[str, Any],
     data: ImageData,
     path: Path,
     *,
+    stack: int,
+    saved: Mapping[str, Any] | None,
     audit: Mapping[str, Any],
     overrides: Sequence[str],
-    stop: StopRequest,
-) -> int:
-    _clear_attempt(path)
-    device = data.train.images.device
-    run = RunDirectory.create(
+) -> RunDirectory:
+    return RunDirectory.create(
         path,
         config=config,
-        device=str(device),
+        device=str(data.train.images.device),
         threads=torch.get_num_threads(),
-        stacked=False,
+        stack=stack,
+        resumed_at=None if saved is None else saved["step"],
         audit=audit,
         overrides=overrides,
         data={
@@ -107,28 +187,94 @@ def _run(
             "provenance": {**data.provenance},
         },
     )
+
+
+def _begin(
+    path: Path,
+    config: Mapping[str, Any],
+    data: ImageData,
+    saved: Mapping[str, Any] | None,
+    recorders: ExitStack,
+) -> _Begun:
+    """Assemble a seed, in its saved state where there is one, and open its records."""
+    started = perf_counter()
+    device = data.train.images.device
+    parts = assemble(config, data, seed=config["seed"], device=device)
+    if saved is not None:
+        parts.state.load_state_dict(dict(saved))
+        started -= parts.state.seconds
+    recorder = recorders.enter_context(Recorder(path))
+    if saved is None:
+        record_samples(recorder, data)
+
+    def save(state: TrainState, *, best: bool = False) -> None:
+        recorder.sync()  # the journal must never be older than the checkpoint
+        content = state.state_dict() | {
+            "seconds": perf_counter() - started,
+            "journal": recorder.journal_size(),
+        }
+        save_checkpoint(path / CHECKPOINTS, content, step=state.step, best=best)
+
+    run = SeedRun(
+        state=parts.state,
+        val_batches=parts.val_batches,
+        probes=parts.probes,
+        recorder=recorder,
+        save=save,
+        precision=parts.precision,
+    )
+    return _Begun(path, config, parts, run, started)
+
+
+def _train(begun: Sequence[_Begun], data: ImageData, *, stop: StopRequest) -> None:
+    first = begun[0]
+    trainer, epochs = first.config["trainer"], first.config["trainer"]["epochs"]
+    batches = first.parts.train_batches
+    seeds = "+".join(str(one.config["seed"]) for one in begun)
+    steps = batches.steps_per_epoch
+    watching = progress(epochs=epochs, steps_per_epoch=steps, label=f"{data.name} seed {seeds}")
+    update = _update_of(begun)
     try:
-        results = _train_and_test(config, data, path, stop=stop)
-    except Interrupted:
-        assert stop.code is not None
-        _finish(run, "interrupted", cause="stopped by a signal")
-        print(f"Stopped; its state is in {path / 'checkpoints'}", file=sys.stderr)
-        return stop.code
-    except Diverged as error:
-        _finish(run, "diverged", cause=str(error))
-        hint = "Try a smaller optim.lr, or grad_clip=norm."
+        with watching as shown:
+            train(
+                update,
+                epochs=epochs,
+                log_every=trainer["log_every"],
+                save_every=trainer["save_every"],
+                progress=shown,
+                should_stop=stop,
+            )
+    finally:
+        update.close()
+
+
+def _update_of(begun: Sequence[_Begun]) -> Step:
+    (one,) = begun
+    return Step(
+        one.run,
+        batches=one.parts.train_batches,
+        total_steps=one.config["trainer"]["epochs"] * one.parts.train_batches.steps_per_epoch,
+        grad_clip=one.parts.grad_clip,
+        regularizer=one.parts.regularizer,
+        compile_model=one.config["trainer"]["compile"],
+    )
+
+
+def _conclude(one: _Begun, data: ImageData) -> dict[str, float]:
+    """Use the test part once; return the results under the journal's tags."""
+    state, precision = one.run.state, one.parts.precision
+    if awaits_bounds(state.model):
+        set_bounds(state.model, ordered(data, "train", one.config), precision=precision)
+        one.run.save(state)  # in place of the one without bounds
+    return conclude(one.parts, data, one.run.recorder, path=one.path, started=one.started)
+
+
+def _said(error: Diverged, *paths: Path) -> str:
+    """Tell of a divergence, and return it as the cause."""
+    hint = "Try a smaller optim.lr, or grad_clip=norm."
+    for path in paths:
         print(f"clipbench: {error}\n  {path}\n  {hint}", file=sys.stderr)
-        return DIVERGED
-    except BaseException as error:
-        if _is_out_of_memory(error):
-            hint = _memory_hint(device, config["trainer"]["batch_size"])
-            _finish(run, "failed", cause=hint)
-            print(f"clipbench: {hint}", file=sys.stderr)
-            return USAGE
-        _finish(run, "failed", cause=describe(error) or type(error).__name__)
-        raise
-    _finish(run, "finished", results=results)
-    return DONE
+    return str(error)
 
 
 def _finish(
@@ -144,44 +290,6 @@ def _finish(
         end_session(run.path, status, time=time.time())
 
 
-def _train_and_test(
-    config: Mapping[str, Any], data: ImageData, path: Path, *, stop: StopRequest
-) -> dict[str, float]:
-    """Train, then use the test part once; return the results under the journal's tags."""
-    started = perf_counter()
-    device = data.train.images.device
-    parts = assemble(config, data, seed=config["seed"], device=device)
-    model, trainer = parts.state.model, config["trainer"]
-    steps = parts.train_batches.steps_per_epoch
-    label = f"{data.name} seed {config['seed']}"
-    watching = progress(epochs=trainer["epochs"], steps_per_epoch=steps, label=label)
-    with Recorder(path) as recorder, watching as shown:
-        record_samples(recorder, data)
-        last = train(
-            parts.state,
-            train_batches=parts.train_batches,
-            val_batches=parts.val_batches,
-            epochs=trainer["epochs"],
-            log_every=trainer["log_every"],
-            grad_clip=parts.grad_clip,
-            regularizer=parts.regularizer,
-            probes=parts.probes,
-            recorder=recorder,
-            progress=shown,
-            should_stop=stop,
-            save=lambda state: _save(path, state, recorder),
-        )
-        if awaits_bounds(model):
-            set_bounds(model, ordered(data, "train", config))
-            _save(path, parts.state, recorder)  # in place of the one without bounds
-        return conclude(parts, data, recorder, path=path, last=last, started=started)
-
-
-def _save(path: Path, state: TrainState, recorder: Recorder) -> None:
-    recorder.sync()  # the journal must never be older than the checkpoint
-    save_checkpoint(path / "checkpoints", state.state_dict(), step=state.step)
-
-
 def _ended_before(config: Mapping[str, Any], path: Path) -> str | None:
     """Return how this very run ended here before, or None if it is to be done (again)."""
     refuse_other_config(path, config)
@@ -191,21 +299,17 @@ def _ended_before(config: Mapping[str, Any], path: Path) -> str | None:
     return status if status in ("finished", "diverged") else None
 
 
-def _clear_attempt(path: Path) -> None:
-    """Remove the records of an attempt that did not end, so that the new one is not mixed in."""
-    for pattern in OF_AN_ATTEMPT:
-        for file in path.glob(pattern):
-            file.unlink()
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
+def _user_hint(
+    error: BaseException, device: torch.device, configs: Mapping[Path, Mapping[str, Any]]
+) -> str | None:
+    """Say what to do about what the machine lacks; None where the error is another."""
+    if isinstance(error, NoCompiler):
+        return str(error)
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error)
-
-
-def _memory_hint(device: torch.device, batch_size: int) -> str:
-    smaller = max(batch_size // 2, 1)
+    if not known and "can't allocate memory" not in str(error):
+        return None
+    size = next(iter(configs.values()))["trainer"]["batch_size"]
     return (
-        f"out of memory on {device} with trainer.batch_size={batch_size}\n"
-        f"  Try trainer.batch_size={smaller}, or narrower model.widths."
+        f"out of memory on {device} with trainer.batch_size={size}\n"
+        f"  Try trainer.batch_size={max(size // 2, 1)}, or narrower model.widths."
     )

@@ -36,14 +36,20 @@ class Trainer:
     Attributes:
         epochs: Passes over the training part; the data set's file says its usual budget.
         batch_size: Images per optimizer step.
+        precision: Of the forward and backward pass: ``fp32``, or ``bf16`` with float32 weights.
+        compile: Whether that pass is compiled, which takes up to a minute before the first step.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         log_every: Steps between two samples of loss, thresholds and gradient norm.
+        save_every: Steps between two checkpoints within an epoch; null for one at its end alone.
     """
 
     epochs: Annotated[int, Ge(1)]
     batch_size: Annotated[int, Ge(1)]
+    precision: Literal["fp32", "bf16"]
+    compile: bool
     device: Device
     log_every: Annotated[int, Ge(1)]
+    save_every: Annotated[int, Ge(1)] | None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipbench.cli.errors import DONE, guarded
+from clipbench.cli.errors import DONE, ConfigError, guarded
 from clipbench.cli.flags import kept_flags, parse_arguments
 from clipbench.cli.folders import single_run_folder, sweep_folder
 from clipbench.cli.through_hydra import through_hydra
@@ -28,7 +28,19 @@ def _main(arguments: list[str]) -> int:
         return DONE
     if parsed.hydra_help or parsed.info or parsed.shell_completion:
         return through_hydra(arguments)
-    return _checked(parsed)
+    wished = [text for text in parsed.overrides if text.lstrip("+").startswith("resume=")]
+    return _resumed(parsed, wished[-1]) if wished else _checked(parsed)
+
+
+def _resumed(parsed: Namespace, wish: str) -> int:
+    """Go on with a run; Hydra has no part in it, for the configuration is that of the run."""
+    from clipbench.cli.resume import resume
+
+    flags = [name for name in ("multirun", "cfg", "dry_run") if getattr(parsed, name)]
+    if flags:
+        raise ConfigError([f"resume: goes without --{flags[0].replace('_', '-')}"])
+    others = [text for text in parsed.overrides if not text.lstrip("+").startswith("resume=")]
+    return resume(Path(wish.partition("=")[2].strip("'\"")), others)
 
 
 def _checked(parsed: Namespace) -> int:

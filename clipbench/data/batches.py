@@ -61,10 +61,20 @@ class ShuffledBatches:
         """Number of batches an epoch."""
         return max(1, len(self.split) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images, float32 and normalised, and labels, on the device of the split."""
+    @property
+    def images_per_epoch(self) -> int:
+        """Number of images an epoch, those left over not counted."""
+        return self.steps_per_epoch * min(self.batch_size, len(self.split))
+
+    def epoch(self, epoch: int, *, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images, float32 and normalised, and labels, on the device of the split.
+
+        Args:
+            epoch: Decides the order.
+            first: The batch to begin with; those before it are skipped.
+        """
         plan = self._plan(epoch)
-        for index in range(self.steps_per_epoch):
+        for index in range(first, self.steps_per_epoch):
             yield self._take(plan, index)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:

@@ -26,6 +26,7 @@ _UNHASHED = frozenset(
         "trainer.device",
         "trainer.stack",
         "trainer.log_every",
+        "trainer.save_every",
     }
 )
 

@@ -73,6 +73,10 @@ class Recorder:
         """Wait until every record written so far is on the disk."""
         self._journal.sync()
 
+    def journal_size(self) -> int:
+        """Return the size of the journal, to which it can be cut back."""
+        return self._journal.size()
+
     def close(self) -> None:
         """Close both; a second call does nothing."""
         self._show(lambda view: view.close())

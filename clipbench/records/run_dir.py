@@ -37,7 +37,12 @@ class Manifest(TypedDict):
     config_hash: str
     group: str
     seed: int
+    device: str
+    threads: int
+    stack: int
+    resumed: list[dict[str, Any]]
     data: dict[str, Any]
+    times: dict[str, Any]
     cause: str | None
     results: dict[str, float]
 
@@ -60,8 +65,9 @@ class RunDirectory:
         config: Config,
         device: str,
         threads: int,
-        stacked: bool,
+        stack: int,
         data: Mapping[str, Json],
+        resumed_at: int | None = None,
         audit: Mapping[str, Json] | None = None,
         overrides: Sequence[str] = (),
     ) -> Self:
@@ -72,7 +78,8 @@ class RunDirectory:
             config: The resolved config, with its ``seed``.
             device: Where the run trains, as resolved.
             threads: Number of CPU threads it uses.
-            stacked: Whether its seeds train as one stack, as resolved.
+            stack: How many seeds train as one stack, as resolved; 1 for this seed alone.
+            resumed_at: The step at which the run is taken up again; None where it begins.
             data: What a reader must know of the data: its name, the shape a model is built for,
                 and where the files came from.
             audit: What the audit before training found; None where there was none.
@@ -82,6 +89,14 @@ class RunDirectory:
             RunError: The folder holds a run of another config, or a damaged manifest.
         """
         refuse_other_config(path, config)
+        resumed: list[Json] = []
+        started = _now()
+        if resumed_at is not None:
+            before = read_run(path)
+            at: dict[str, Json] = {"step": resumed_at, "time": started}
+            resumed = [*before["resumed"], at | {"device": device, "threads": threads}]
+            device, threads = before["device"], before["threads"]
+            started = before["times"]["started"]
         make_folder(path)
         typed: list[Json] = [*overrides]
         manifest: dict[str, Json] = {
@@ -95,10 +110,11 @@ class RunDirectory:
             **provenance.collect(),
             "device": device,
             "threads": threads,
-            "stacked": stacked,
+            "stack": stack,
+            "resumed": resumed,
             "data": dict(data),
             "audit": None if audit is None else dict(audit),
-            "times": {"started": _now(), "finished": None},
+            "times": {"started": started, "finished": None},
             "cause": None,
             "results": {},
         }

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from clipbench.clips.base import Clip, sites
 from clipbench.data.batches import OrderedBatches
+from clipbench.training.precision import Precision, autocast
 
 
 def awaits_bounds(model: nn.Module) -> bool:
@@ -22,7 +23,7 @@ def awaits_bounds(model: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def set_bounds(model: nn.Module, batches: OrderedBatches) -> None:
+def set_bounds(model: nn.Module, batches: OrderedBatches, *, precision: Precision = "fp32") -> None:
     """Bound every such clip of the model by its largest output over all batches.
 
     All in one pass, in which no bound is changed; the model is put back into the mode it had.
@@ -47,7 +48,8 @@ def set_bounds(model: nn.Module, batches: OrderedBatches) -> None:
         for site, clip in clips.items():
             watch(site, clip)
         for images, _ in batches:
-            model(images)
+            with autocast(images.device, precision):
+                model(images)
     if largest.keys() != clips.keys():
         missed = ", ".join(sorted(clips.keys() - largest.keys()))
         raise ValueError(

@@ -56,7 +56,7 @@ def save_checkpoint(
     fault = non_finite(state)
     if fault is not None:
         raise Diverged(step, fault)
-    content, path = pack(state), folder / f"step={step:08d}.pt"
+    content, path = pack(state), folder / _name_of(step)
     if len(content) > MOST_BYTES:
         raise RunError(
             f"The state needs {len(content):,} bytes; a checkpoint has at most {MOST_BYTES:,}.",
@@ -76,6 +76,21 @@ def save_checkpoint(
         if old not in kept:
             remove(old)
     return path
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in ``folder``, the newest first, good or not."""
+    return [_step_of(path) for path in _newest_first(folder)]
+
+
+def read_at(folder: Path, step: int) -> dict[str, Any] | None:
+    """Return the state of one step, tensors on the CPU; None, and a warning, if it is damaged."""
+    path = folder / _name_of(step)
+    try:
+        return _read(path)
+    except ValueError as error:
+        _log.warning("%s %s; an earlier one is taken instead", path, error)
+        return None
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
@@ -185,6 +200,10 @@ def _newest_first(folder: Path) -> list[Path]:
     found = folder.glob("step=*.pt") if folder.is_dir() else ()
     named = [path for path in found if _NAME.fullmatch(path.name)]
     return sorted(named, key=_step_of, reverse=True)
+
+
+def _name_of(step: int) -> str:
+    return f"step={step:08d}.pt"
 
 
 def _step_of(path: Path) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from clipbench.data.batches import OrderedBatches
 from clipbench.training.loss import count_correct, cross_entropy
+from clipbench.training.precision import Precision, autocast
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,15 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: OrderedBatches) -> Evaluation:
+def evaluate(
+    model: nn.Module, batches: OrderedBatches, *, precision: Precision = "fp32"
+) -> Evaluation:
     """Run the model over all batches in evaluation mode, then put it back into the mode it had.
+
+    Args:
+        model: Maps images to logits.
+        batches: The part of the data.
+        precision: Of the forward pass; that in which the model was trained.
 
     Raises:
         ValueError: There is no image to evaluate on.
@@ -40,7 +48,8 @@ def evaluate(model: nn.Module, batches: OrderedBatches) -> Evaluation:
     losses, corrects, predictions, confidences, seen = [], [], [], [], 0
     try:
         for images, labels in batches:
-            logits = model(images)
+            with autocast(images.device, precision):
+                logits = model(images)
             losses.append(cross_entropy(logits, labels).double() * len(labels))
             corrects.append(count_correct(logits, labels))
             predictions.append(logits.argmax(dim=1))

@@ -1,35 +1,51 @@
-"""The training loop: one run, top to bottom, on one page."""
+"""The training loop: a run from its first step to its last epoch, on one page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from clipbench.clips.base import sites
-from clipbench.clips.width import annealed
-from clipbench.data.batches import OrderedBatches, ShuffledBatches
-from clipbench.grad_clips.base import GradClip
-from clipbench.models.dropout import set_dropout_keys
-from clipbench.optim.schedules import apply_schedule
-from clipbench.probes.observe import Probe, observe
-from clipbench.probes.thresholds import threshold_histograms
-from clipbench.records.recorder import Recorder
-from clipbench.regularizers.base import Regularizer
-from clipbench.training.evaluate import evaluate
-from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
-from clipbench.training.gradients import clip_gradients, labelled_weights
-from clipbench.training.loss import count_correct, loss_for
-from clipbench.training.seeding import derive
-from clipbench.training.state import TrainState
-from clipbench.training.telemetry import Telemetry
+from clipbench.training.seed_run import SeedRun
 
 
 class Interrupted(Exception):
     """The run was asked to stop and did so between two steps."""
+
+
+class Batches(Protocol):
+    """Training batches whose order depends on the epoch alone."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches an epoch."""
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Number of images an epoch."""
+
+    def epoch(self, epoch: int, *, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of an epoch from a given one on."""
+
+
+class Update(Protocol):
+    """One optimizer update, of one seed or of all those of a stack."""
+
+    @property
+    def runs(self) -> Sequence[SeedRun]:
+        """The seeds that are still trained; all have done the same steps."""
+
+    @property
+    def batches(self) -> Batches:
+        """The training part."""
+
+    def __call__(self, images: Tensor, labels: Tensor, *, sampled: bool) -> None:
+        """Make the update and count it."""
+
+    def check(self) -> None:
+        """Raise ``Diverged`` if a step so far was not finite."""
 
 
 class Progress(Protocol):
@@ -43,114 +59,94 @@ class Progress(Protocol):
 
 
 def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
-    state: TrainState,
+    update: Update,
     *,
-    train_batches: ShuffledBatches,
-    val_batches: OrderedBatches,
     epochs: int,
     log_every: int,
-    grad_clip: GradClip | None,
-    regularizer: Regularizer | None,
-    probes: Sequence[Probe],
-    recorder: Recorder,
+    save_every: int | None,
     progress: Progress,
     should_stop: Callable[[], bool],
-    save: Callable[[TrainState], None],
-) -> dict[str, float]:
-    """Train ``state`` until ``epochs`` are done; record and save at the end of each.
+) -> None:
+    """Train every seed of ``update`` until ``epochs`` are done, from wherever their states stand.
 
-    Returns:
-        The scalars of the last epoch.
+    Each epoch is validated, recorded and saved; the states hold the scalars of the last one.
+
+    Args:
+        update: What one step is.
+        epochs: Passes over the training part, those done before included.
+        log_every: Steps between two samples.
+        save_every: Steps between two saves within an epoch; None for no more than its end.
+        progress: Is told of each step and epoch.
+        should_stop: Asked between two steps.
 
     Raises:
-        Diverged: A loss or gradient was not finite; the weights are those before that step.
-        Interrupted: ``should_stop`` said so; the state is whole and was saved.
+        Diverged: A loss or gradient of a seed that trains alone was not finite.
+        Interrupted: ``should_stop`` said so; the states are whole and were saved.
     """
-    model, optimizer = state.model, state.optimizer
-    weights = labelled_weights(model)
-    clips, widths = list(sites(model).values()), annealed(model)
-    device = weights[0].value.device
-    guard = guard_for(device)
-    telemetry = Telemetry(model)
-    scalars: dict[str, float] = {}
-
-    telemetry.sample_thresholds(state)
-    total_steps = epochs * train_batches.steps_per_epoch
-    losses = loss_for(model, regularizer)
+    per_epoch = update.batches.steps_per_epoch
+    for run in update.runs:
+        run.begin()
     try:
-        while state.epoch < epochs:
-            started = perf_counter()
-            last_step = (state.epoch + 1) * train_batches.steps_per_epoch
-            correct, seen = torch.zeros((), dtype=torch.int64, device=device), 0
-            model.train()
-            for images, labels in train_batches.epoch(state.epoch):
-                apply_schedule(optimizer, state.schedule, state.step)
-                set_dropout_keys(model, derive(state.seed, "dropout", state.step))
-                optimizer.zero_grad(set_to_none=True)
-                share = state.step / total_steps
-                loss = losses(model, images, labels=labels, share=share)
-                loss.total.backward()
-                telemetry.note(loss.parts)
-                sampled = (state.step + 1) % log_every == 0 or state.step + 1 == last_step
-                if sampled:
-                    telemetry.sample_gradients()
-                norm, state.grad_clip_state = clip_gradients(
-                    weights, grad_clip, state=state.grad_clip_state
-                )
-                guard.guard(optimizer, loss=loss.total, norm=norm, step=state.step)
-                optimizer.step()
-                for clip in clips:
-                    clip.project()
-                state.step += 1
-                for width in widths:
-                    width.anneal(state.step / total_steps)
-                correct += count_correct(loss.logits.detach(), labels)
-                seen += len(labels)
+        while update.runs and (epoch := update.runs[0].state.epoch) < epochs:
+            started, trained_on = perf_counter(), 0
+            step, last_step = update.runs[0].state.step, (epoch + 1) * per_epoch
+            for run in update.runs:
+                run.state.model.train()
+            first = step - epoch * per_epoch
+            for images, labels in update.batches.epoch(epoch, first=first):
+                step += 1
+                sampled = step % log_every == 0 or step == last_step
+                update(images, labels, sampled=sampled)
+                trained_on += labels.shape[-1]
                 progress.step()
                 if sampled:
-                    telemetry.sample(state, norm)
-                    guard.poll()  # where the device is read, so that the samples are free
-                    telemetry.flush(recorder)
+                    _flush(update.runs)
                 if should_stop():
-                    save(state)
+                    _save(update)
                     raise Interrupted
-            right = correct.item()  # waits for the device, so that the clock is honest
-            trained = perf_counter()
+                if save_every and step % save_every == 0 and step != last_step:
+                    _save(update)
+            _end_epoch(update, trained_on, started=started)
+            if update.runs:
+                progress.epoch(epoch + 1, update.runs[0].state.last)
+            if should_stop():
+                raise Interrupted
+    finally:
+        _flush(update.runs)
 
-            with observe(model, probes):
-                validation = evaluate(model, val_batches)
-            state.epoch += 1
-            scalars = {
-                "train/accuracy": right / seen,
+
+def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
+    """Validate, record and save each seed.
+
+    Args:
+        update: Its seeds share the time that the epoch took.
+        trained_on: Images of each seed since ``started``: after a resume, not all of the epoch.
+        started: When the clock was started.
+    """
+    right = [run.state.correct.item() for run in update.runs]  # waits for the device
+    trained = perf_counter()
+    for run, correct in zip(update.runs, right, strict=True):
+        seconds = (trained - started) / len(update.runs)
+        began = perf_counter()
+        validation = run.validate()
+        run.end_epoch(
+            {
+                "train/accuracy": correct / update.batches.images_per_epoch,
                 "val/loss": validation.loss,
                 "val/accuracy": validation.accuracy,
-                "speed/images_per_second": seen / (trained - started),
-                "seconds/train": trained - started,
-                "seconds/validation": perf_counter() - trained,
+                "speed/images_per_second": trained_on / seconds,
+                "seconds/train": seconds,
+                "seconds/validation": perf_counter() - began,
             }
-            histograms = threshold_histograms(model)
-            for probe in probes:
-                scalars |= probe.compute()
-                histograms |= probe.histograms()
-            recorder.write(
-                step=state.step, epoch=state.epoch, scalars=scalars, histograms=histograms
-            )
-            recorder.sync()
-            save(state)
-            progress.epoch(state.epoch, scalars)
-    except NonFiniteStep as stop:
-        images, labels = _batch_of(train_batches, stop.step)
-        set_dropout_keys(model, derive(state.seed, "dropout", stop.step))
-        share = stop.step / total_steps
-        fault = first_fault(model, images, labels, losses=losses, share=share)
-        raise Diverged(stop.step, fault) from None
-    finally:
-        losses.close()
-        telemetry.flush(recorder)
-    return scalars
+        )
 
 
-def _batch_of(batches: ShuffledBatches, step: int) -> tuple[Tensor, Tensor]:
-    """Return the batch that a step used, as order and augmentation are functions of the place."""
-    epoch, index = divmod(step, batches.steps_per_epoch)
-    return batches.batch(epoch, index)
+def _save(update: Update) -> None:
+    update.check()
+    for run in update.runs:
+        run.save(run.state)
+
+
+def _flush(runs: Sequence[SeedRun]) -> None:
+    for run in runs:
+        run.telemetry.flush(run.recorder)

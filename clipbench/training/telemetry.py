@@ -31,17 +31,16 @@ class _Sample:
 class Telemetry:
     """Collects the samples of one run between two writes."""
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._threshold_parameters = threshold_parameters(model)
+    def __init__(self, state: TrainState) -> None:
+        self._state = state
+        self._threshold_parameters = threshold_parameters(state.model)
         self._samples: list[_Sample] = []
-        self._parts: dict[str, list[Tensor]] = {}
         self._pending: dict[str, Tensor] = {}
 
     def note(self, parts: Mapping[str, Tensor]) -> None:
         """Remember a step's loss; the next sample reports the means since the one before."""
         for tag, part in parts.items():
-            self._parts.setdefault(tag, []).append(part.detach())
+            self._state.unreported.setdefault(tag, []).append(part.detach())
 
     def sample_gradients(self) -> None:
         """Keep the gradients of the thresholds; to be called between backward and clipping.
@@ -53,26 +52,26 @@ class Telemetry:
         if gradients:
             self._pending["grad_norm/thresholds"] = global_norm(gradients)
 
-    def sample(self, state: TrainState, norm: Tensor) -> None:
+    def sample(self, norm: Tensor) -> None:
         """Take a sample after an update: mean loss, gradient norms, thresholds.
 
         Args:
-            state: The step is the number of updates done, this one included.
             norm: Global gradient norm before clipping.
         """
-        values = {tag: torch.stack(parts).mean() for tag, parts in self._parts.items()}
+        state = self._state
+        values = {tag: torch.stack(parts).mean() for tag, parts in state.unreported.items()}
         values["grad_norm/total"] = norm
         of_thresholds = self._pending.pop("grad_norm/thresholds", None)
         if of_thresholds is not None:
             share = (of_thresholds / norm.clamp_min(torch.finfo(norm.dtype).tiny)) ** 2
             values["grad_norm/threshold_share"] = share
         values |= self._pending
-        self._parts, self._pending = {}, {}
-        self._keep(state, values, {"learning_rate": state.optimizer.param_groups[0]["lr"]})
+        state.unreported, self._pending = {}, {}
+        self._keep(values, {"learning_rate": state.optimizer.param_groups[0]["lr"]})
 
-    def sample_thresholds(self, state: TrainState) -> None:
+    def sample_thresholds(self) -> None:
         """Take a sample of the thresholds alone: where they start."""
-        self._keep(state, {}, {})
+        self._keep({}, {})
 
     def flush(self, recorder: Recorder) -> None:
         """Write all samples, oldest first, and forget them."""
@@ -83,14 +82,15 @@ class Telemetry:
                 recorder.write(step=sample.step, epoch=sample.epoch, scalars=scalars)
         self._samples = []
 
-    def _keep(self, state: TrainState, values: dict[str, Tensor], known: dict[str, float]) -> None:
-        values = values | threshold_tensors(self._model)
+    def _keep(self, values: dict[str, Tensor], known: dict[str, float]) -> None:
+        values = values | threshold_tensors(self._state.model)
         stacked = [value.detach().float() for value in values.values()]
         vector = torch.stack(stacked) if stacked else torch.empty(0)
-        self._samples.append(_Sample(state.step, state.epoch, known, list(values), vector))
+        sample = _Sample(self._state.step, self._state.epoch, known, list(values), vector)
+        self._samples.append(sample)
 
     def _threshold_gradients(self) -> Iterator[tuple[str, Tensor]]:
-        for site, clip in sites(self._model).items():
+        for site, clip in sites(self._state.model).items():
             for name in clip.thresholds():
                 gradient = gradient_of(clip, name)
                 if gradient is not None:

@@ -22,7 +22,7 @@ def test_two_epochs_end_in_the_weights_and_thresholds_of_our_loop(tmp_path):
     parts, rival = assembled(), assembled()
     plain = PlainLoop(rival.state, rival.train_batches, precision="fp32")
     with Recorder(tmp_path) as recorder:
-        ours = OurLoop(parts, recorder, log_every=10)
+        ours = OurLoop(parts, recorder, precision="fp32", log_every=10)
         seconds = [run.epoch() for _ in range(2) for run in (ours, plain)]
     assert all(one > 0 for one in seconds)
     assert parts.state.step == rival.state.step == 2 * rival.train_batches.steps_per_epoch

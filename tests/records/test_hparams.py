@@ -17,7 +17,7 @@ from tests.records.written import config_of
 
 def _start(tmp_path: Path, config: dict[str, Any], *overrides: str) -> Any:
     RunDirectory.create(
-        tmp_path, config=config, device="cpu", threads=1, stacked=False, data={},
+        tmp_path, config=config, device="cpu", threads=1, stack=1, data={},
         overrides=overrides,
     )  # fmt: skip
     entry = hparams.session_start(read_run(tmp_path))

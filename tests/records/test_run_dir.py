@@ -30,7 +30,7 @@ def _create(path: Path, config: dict[str, Any] = CONFIG) -> RunDirectory:
         config=config,
         device="cpu",
         threads=2,
-        stacked=False,
+        stack=1,
         data={"name": "digits"},
         overrides=["seed=3"],
     )
@@ -50,7 +50,7 @@ def test_a_run_that_begins_is_running(tmp_path: Path) -> None:
     assert held["config"] == CONFIG
     assert held["overrides"] == ["seed=3"]
     assert held["seed"] == 3
-    assert (held["device"], held["threads"], held["stacked"]) == ("cpu", 2, False)
+    assert (held["device"], held["threads"], held["stack"]) == ("cpu", 2, 1)
     assert held["results"] == {}
     assert held["cause"] is None
     assert {"config_hash", "group", "commit", "dirty", "versions", "machine"} <= held.keys()
@@ -250,7 +250,7 @@ def test_odd_bytes_in_an_override_survive(tmp_path: Path) -> None:
         config=CONFIG,
         device="cpu",
         threads=1,
-        stacked=False,
+        stack=1,
         data={},
         overrides=[typed],
     )

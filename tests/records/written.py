@@ -103,7 +103,7 @@ def _write_run(
         config=config_of(clip, seed, **config),
         device="cpu",
         threads=1,
-        stacked=False,
+        stack=1,
         data={"name": "digits"},
         overrides=[f"clip={clip}", f"seed={seed}"] if overrides is None else overrides,
     )

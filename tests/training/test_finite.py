@@ -124,7 +124,7 @@ def test_a_run_ends_at_the_step_that_diverged(at, tmp_path):
     hook = model.fc1.linear.weight.register_hook(poison)
     saved = []
     with pytest.raises(Diverged) as error:
-        tiny_run(tmp_path, epochs=4, model=model, save=lambda state: saved.append(state.step))
+        tiny_run(tmp_path, epochs=4, model=model, save=lambda state, **_: saved.append(state.step))
     hook.remove()
     assert error.value.step == at
     assert all(parameter.isfinite().all() for parameter in model.parameters())

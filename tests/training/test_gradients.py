@@ -123,14 +123,14 @@ def test_a_threshold_in_the_head_is_a_threshold_and_a_model_needs_no_head():
 def test_a_run_that_is_restored_goes_on_with_the_same_history(clip, tmp_path):
     saved = []
 
-    def save(state):
+    def save(state, **_):
         saved.append(copy.deepcopy(state.state_dict()))
 
     whole = tiny_run(tmp_path / "whole", grad_clip=clip, save=save)
     data = tiny_data()
     total_steps = 2 * tiny_batches(data).steps_per_epoch
     state = tiny_state(tiny_model(data, seed=5), total_steps=total_steps, grad_clip=clip)
-    state.load_state_dict(saved[0])
+    state.load_state_dict(saved[1])  # the end of the first epoch
     assert state.epoch == 1
     restored = tiny_run(tmp_path / "restored", grad_clip=clip, state=state)
     for name, value in whole.grad_clip_state.items():
@@ -138,7 +138,7 @@ def test_a_run_that_is_restored_goes_on_with_the_same_history(clip, tmp_path):
     pairs = zip(whole.model.parameters(), restored.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     forgetful = tiny_state(tiny_model(data, seed=5), total_steps=total_steps, grad_clip=clip)
-    forgetful.load_state_dict(saved[0] | {"grad_clip_state": clip.init(total_steps=total_steps)})
+    forgetful.load_state_dict(saved[1] | {"grad_clip_state": clip.init(total_steps=total_steps)})
     other = tiny_run(tmp_path / "other", grad_clip=clip, state=forgetful)
     pairs = zip(whole.model.parameters(), other.model.parameters(), strict=True)
     assert not all(torch.equal(a, b) for a, b in pairs), "the history matters"

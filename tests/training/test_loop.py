@@ -85,7 +85,7 @@ def test_the_loss_recorded_is_the_mean_since_the_record_before(tmp_path):
 def test_threshold_samples_are_the_thresholds(tmp_path):
     seen = {}
 
-    def watch(state):
+    def watch(state, **_):
         seen[state.step] = sites(state.model)["fc1"].thresholds()["upper"].item()
 
     tiny_run(tmp_path, save=watch)
@@ -123,8 +123,8 @@ def test_a_request_to_stop_is_met_between_two_steps(tmp_path):
         return len(calls) == 3
 
     with pytest.raises(Interrupted):
-        tiny_run(tmp_path, should_stop=stop, save=lambda state: saved.append(copy.copy(state)))
-    assert [(state.step, state.epoch) for state in saved] == [(3, 0)]
+        tiny_run(tmp_path, should_stop=stop, save=lambda state, **_: saved.append(copy.copy(state)))
+    assert [(state.step, state.epoch) for state in saved] == [(0, 0), (3, 0)]
     assert max(record["step"] for record in records_of(tmp_path)) == 3
 
 
@@ -146,10 +146,10 @@ def test_a_width_is_annealed_over_the_run_and_saved_where_it_is(tmp_path):
     state = tiny_run(
         tmp_path,
         model=tiny_model(tiny_data(), make_clip=gates),
-        save=lambda state: kept.append(copy.deepcopy(state.state_dict()["model"])),
+        save=lambda state, **_: kept.append(copy.deepcopy(state.state_dict()["model"])),
     )
     names = [name for name in kept[0] if name.endswith("temperature.now")]
     assert len(names) == len(sites(state.model))
     for name in names:
-        assert kept[0][name].item() == pytest.approx((0.5 * 0.02) ** 0.5)
-        assert kept[1][name].item() == pytest.approx(0.02)
+        assert kept[1][name].item() == pytest.approx((0.5 * 0.02) ** 0.5)
+        assert kept[2][name].item() == pytest.approx(0.02)

@@ -79,32 +79,47 @@ def tiny_state(
 def tiny_run(folder: Path, *, epochs: int = 2, seed: int = 0, **changes: Any) -> TrainState:
     """Train the tiny network with a journal in ``folder``.
 
-    Keyword arguments reach ``train``, but for ``model`` and ``state``, which stand in for ours.
+    Keyword arguments stand in for what this would make: ``model``, ``state``, ``probes``,
+    ``recorder``, ``grad_clip``, ``regularizer``, ``save``, ``precision``, ``compile_model`` and
+    what ``train`` takes.
     """
     from clipbench.records.recorder import Recorder
     from clipbench.training.loop import train
+    from clipbench.training.seed_run import SeedRun
+    from clipbench.training.step import Step
 
     data = tiny_data()
-    batches = tiny_batches(data, seed=seed)
+    batches = changes.pop("train_batches", None) or tiny_batches(data, seed=seed)
     model = changes.pop("model", None) or tiny_model(data, seed=seed)
-    steps, grad_clip = epochs * batches.steps_per_epoch, changes.get("grad_clip")
+    steps = epochs * batches.steps_per_epoch
+    of_step = {
+        key: changes.pop(key)
+        for key in ("grad_clip", "regularizer", "compile_model")
+        if key in changes
+    }
     state = changes.pop("state", None) or tiny_state(
-        model, total_steps=steps, seed=seed, grad_clip=grad_clip
+        model, total_steps=steps, seed=seed, grad_clip=of_step.get("grad_clip")
     )
     folder.mkdir(parents=True, exist_ok=True)
     with Recorder(folder) as recorder:
+        run = SeedRun(
+            state=state,
+            val_batches=changes.pop("val_batches", None) or tiny_ordered(data),
+            probes=changes.pop("probes", []),
+            recorder=changes.pop("recorder", recorder),
+            save=changes.pop("save", lambda state, *, best=False: None),
+            precision=changes.pop("precision", "fp32"),
+        )
+        update = Step(run, batches=batches, total_steps=steps, **of_step)
         settings: dict[str, Any] = {
-            "train_batches": batches,
-            "val_batches": tiny_ordered(data),
             "epochs": epochs,
             "log_every": 3,
-            "grad_clip": None,
-            "regularizer": None,
-            "probes": [],
-            "recorder": recorder,
+            "save_every": None,
             "progress": Silence(),
             "should_stop": lambda: False,
-            "save": lambda _: None,
         }
-        train(state, **{**settings, **changes})
+        try:
+            train(update, **{**settings, **changes})
+        finally:
+            update.close()
     return state

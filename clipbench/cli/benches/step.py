@@ -39,7 +39,7 @@ def _row(name: str, config: Mapping[str, Any], *, turns: int, told: Callable[[],
         name,
         partial(assemble, spanned, data, seed=config["seed"], device=device),
         turns=turns,
-        precision="fp32",
+        precision=trainer["precision"],
         log_every=trainer["log_every"],
         told=told,
     )

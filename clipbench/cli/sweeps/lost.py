@@ -24,7 +24,7 @@ def record_lost(job: PlannedJob, sweep: Path, *, cause: str) -> None:
                 config=job.config_of(seed),
                 device=job.config["trainer"]["device"],
                 threads=0,
-                stacked=False,
+                stack=1,
                 data={},
                 overrides=job.overrides,
             )
