@@ -8,7 +8,7 @@ from clipbench.cli.main import main
 from scripts.campaign_malformed import all_cases, prepare, tried
 from scripts.isolated import isolated
 
-EVERY = 36
+EVERY = 33
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from clipbench.records.frame import unwrap, wrap
+from clipbench.training.packing import FORMAT
 from scripts.malformed.case import Case, copied
 
 _ONE = torch.ones(1)
@@ -75,7 +77,7 @@ def _of_bytes() -> dict[str, Damage]:
         "a zip without members": lambda _: _zip({}),
         "zeros": lambda content: bytes(len(content)),
         "noise": lambda _: draw.randbytes(100_000),
-        "a plain pickle": lambda _: pickle.dumps({"model": {}}),
+        "a plain pickle": lambda _: wrap(pickle.dumps({"model": {}}), version=FORMAT),
         "cut after its beginning": lambda content: content[:64],
         "twice in one file": lambda content: content + content,
         "with a tail of zeros": lambda content: content + bytes(4096),
@@ -128,18 +130,15 @@ def _zip(members: dict[str, bytes]) -> bytes:
 
 
 def _deflated(content: bytes) -> bytes:
-    """Pack a checkpoint again; torch stores, and only a bomb would pack."""
+    """Pack the members of a checkpoint; torch stores them, and only a bomb would pack."""
     target = io.BytesIO()
-    try:
-        with (
-            zipfile.ZipFile(io.BytesIO(content)) as old,
-            zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
-        ):
-            for name in old.namelist():
-                new.writestr(name, old.read(name))
-    except zipfile.BadZipFile:  # in a frame of its own, whose seal this breaks
-        return gzip.compress(content)
-    return target.getvalue()
+    with (
+        zipfile.ZipFile(io.BytesIO(unwrap(content, version=FORMAT))) as old,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return wrap(target.getvalue(), version=FORMAT)
 
 
 def _flipped(content: bytes, place: float) -> bytes:
@@ -165,18 +164,13 @@ def _each(state: dict[str, Any], change: Callable[[torch.Tensor], torch.Tensor])
 
 def _resaved(change: Callable[[dict[str, Any]], object]) -> Damage:
     def damage(content: bytes) -> bytes:
-        start = content.find(b"PK\x03\x04")
-        state = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
+        payload = io.BytesIO(unwrap(content, version=FORMAT))
+        state = torch.load(payload, map_location="cpu", weights_only=True)
         target = io.BytesIO()
         torch.save(change(state), target)
-        return sealed(target.getvalue())
+        return wrap(target.getvalue(), version=FORMAT)
 
     return damage
-
-
-def sealed(payload: bytes) -> bytes:
-    """Put a payload into the form in which a run keeps its checkpoints."""
-    return payload
 
 
 def _linked_out(file: Path) -> None:
