@@ -58,7 +58,9 @@ def rebuild(folder: Path, *, trust: Sequence[str] = ()) -> RebuiltRun:
     has_checkpoint = any((folder / "checkpoints").glob("*.pt"))
     try:
         model = load_run(folder, trust=trust) if has_checkpoint else _described(record, trust)
-        optimizer = build(record["config"]["optim"], trust=trust, params=param_groups(model))
+        optimizer = build(
+            record["config"]["optim"], room="optim", trust=trust, params=param_groups(model)
+        )
         penalised = _is_penalised(record["config"], trust)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(

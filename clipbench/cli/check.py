@@ -19,7 +19,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from clipbench.cli.folders import RESERVED
 from clipbench.cli.nearest import nearest
 from clipbench.cli.settings import Root, Sweep, Trainer
-from clipbench.training.build import OWN_PACKAGE, resolve
+from clipbench.training.build import resolve
 
 # Which room holds the targets of a group, and which arguments code supplies to them.
 ROOMS = {
@@ -107,10 +107,8 @@ def _faults_of_node(
         return [f"{prefix}_partial_: should be true or false, got {deferred!r}"]
     if deferred and not may_defer:
         return [f"{prefix}_partial_: only an argument that is a function can be left uncalled"]
-    if not _in_room(target, room):
-        return [f"{named}: '{target}' is not in clipbench.{room}"]
     try:
-        parameters = _parameters(resolve(target, trust=trust))
+        parameters = _parameters(resolve(target, room=room, trust=trust))
     except ValueError as error:
         return [f"{named}: {error}"]
     keys = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
@@ -206,7 +204,3 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401
 
 def _lower_first(message: str) -> str:
     return message.removeprefix("Input ").replace("Input ", "") if message else message
-
-
-def _in_room(target: str, room: str) -> bool:
-    return not target.startswith(f"{OWN_PACKAGE}.") or target.startswith(f"{OWN_PACKAGE}.{room}.")

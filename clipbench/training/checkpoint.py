@@ -143,9 +143,10 @@ def build_model(
         seed: Decides the weights and nothing else here; the same for every clip.
         trust: Packages besides clipbench that the two nodes may name.
     """
-    make_clip: Callable[..., Clip] = partial(deferred(config["clip"], trust=trust))
+    make_clip: Callable[..., Clip] = partial(deferred(config["clip"], room="clips", trust=trust))
     model = build(
         config["model"],
+        room="models",
         trust=trust,
         make_clip=make_clip,
         generator=generator(seed, "weights"),

@@ -3,27 +3,26 @@ from functools import partial
 
 import pytest
 
+from clipbench.data.augment import Augment
 from clipbench.training.build import build, deferred, resolve
 
-SEEDING = "clipbench.training.seeding"
+AUGMENT = "clipbench.data.augment.Augment"
 
 
 def test_a_node_becomes_the_call_it_describes():
-    node = {"_target_": f"{SEEDING}.derive", "seed": 3, "purpose": "order"}
-    derive = resolve(f"{SEEDING}.derive")
-    assert build(node) == derive(3, "order")
-    assert build(node, index=7) == derive(3, "order", 7)
+    node = {"_target_": AUGMENT, "flip": True, "crop": 3}
+    assert build(node) == Augment(flip=True, crop=3)
+    assert build(node, cutout=7) == Augment(flip=True, crop=3, cutout=7)
 
 
 def test_a_partial_node_becomes_the_callable():
-    node = {"_target_": f"{SEEDING}.derive", "_partial_": True, "seed": 3}
-    made = build(node)
+    made = build({"_target_": AUGMENT, "_partial_": True, "crop": 3})
     assert isinstance(made, partial)
-    assert made(purpose="order") == resolve(f"{SEEDING}.derive")(3, "order")
+    assert made(flip=True) == Augment(flip=True, crop=3)
 
 
 def test_what_is_left_uncalled_is_known_by_the_name_of_its_target():
-    assert deferred({"_target_": f"{SEEDING}.derive"}).__qualname__ == f"{SEEDING}.derive"
+    assert deferred({"_target_": AUGMENT}).__qualname__ == AUGMENT
 
 
 def test_each_call_builds_nested_nodes_anew(tmp_path, monkeypatch):
@@ -45,7 +44,15 @@ def test_each_call_builds_nested_nodes_anew(tmp_path, monkeypatch):
         "subprocess.run",
         "torch.load",
         "clipbenchx.evil",
-        "clipbench.training.build.import_module",  # only imported there
+        "clipbench.models.mlp.pairwise",  # only imported there
+        "clipbench.models.mlp._value",
+        "clipbench.clips.no_such_module.f",
+        # Ours, and no part of a run: what acts on files, the network or the whole program.
+        "clipbench.cli.main.main",
+        "clipbench.data.npm.from_npm",
+        "clipbench.data.cache.write",
+        "clipbench.records.journal.Journal",
+        "clipbench.training.build.import_module",
         "clipbench.records.durable.os.system",
         "clipbench.training.build._value",
         "clipbench.training.build.OWN_PACKAGE",
@@ -56,7 +63,7 @@ def test_each_call_builds_nested_nodes_anew(tmp_path, monkeypatch):
     ],
 )
 def test_what_may_not_be_named(target):
-    with pytest.raises(ValueError, match="clipbench|trust|imported|lies outside"):
+    with pytest.raises(ValueError, match="clipbench|trust|imported|lies outside|no data set"):
         resolve(target)
 
 
@@ -66,3 +73,12 @@ def test_a_package_must_be_trusted_by_name(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"trust=\[mypkg_ran\]"):
         resolve("mypkg_ran.f")
     assert "mypkg_ran" not in sys.modules
+
+
+def test_a_part_and_all_parts_in_it_lie_in_the_room_that_is_asked():
+    inner = {"_target_": "clipbench.data.mnist.load", "root": "/elsewhere", "val_size": 1}
+    node = {"_target_": "clipbench.models.mlp.MLP", "widths": [inner]}
+    with pytest.raises(ValueError, match="not in clipbench.models"):
+        build(node, room="models", num_classes=2)
+    with pytest.raises(ValueError, match="not in clipbench.clips"):
+        resolve("clipbench.models.mlp.MLP", room="clips")
