@@ -19,7 +19,10 @@ from clipbench.cli.compose import Job, compose, refused_by_parts
 from clipbench.cli.errors import ConfigError
 from clipbench.cli.hydra_node import folder_in
 from clipbench.cli.words import Words, read_words
-from clipbench.records.run_dir import read_run
+from clipbench.data import cache
+from clipbench.records.json_text import canonical
+from clipbench.records.reading import RunError
+from clipbench.records.run_dir import RUN_FILE, read_run
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
         ConfigError: An override is wrong, or the result does not pass the check.
     """
     record = read_run(run)
+    _refuse_interpolation(record["config"], run)
     words = read_words(overrides)
     config = copy.deepcopy(dict(record["config"])) | {
         "num_seeds": 1,
         "name": None,
         "trust": list(words.trust),
     }
+    _forget_foreign_root(config)
     if words.groups:
         config = _with_groups(config, words)
     loose = OmegaConf.create(config)
@@ -64,6 +69,33 @@ def read_recorded(run: Path, overrides: Sequence[str]) -> Recorded:
     node = {"run": {"dir": words.run_dir}}
     folder = None if words.run_dir is None else folder_in(node, "run.dir", config=config)
     return Recorded(record, config, typed, folder)
+
+
+def _refuse_interpolation(config: Mapping[str, Any], run: Path) -> None:
+    """Make sure that nothing in a recorded configuration would be filled in.
+
+    A run records values. ``${oc.env:TOKEN}`` in one is somebody's wish for a variable of ours, and
+    texts that repeat each other can grow without end.
+    """
+    if "${" in canonical(config):
+        raise RunError(
+            "The configuration of the run holds an interpolation (${…}), which no run records.",
+            where=run / RUN_FILE,
+            remedy="Name a run directory that clipbench wrote.",
+        )
+
+
+def _forget_foreign_root(config: dict[str, Any]) -> None:
+    """Drop a recorded folder of data sets that does not hold the set.
+
+    To a run of this machine it says where to read. That of another is no place to write to.
+    """
+    data = config.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("root"), str):
+        return
+    name = str(data.get("_target_")).split(".")[-2:][0]
+    if not cache.is_present(cache.folder_of(name, root=data["root"])):
+        data["root"] = None
 
 
 def _with_groups(config: dict[str, Any], words: Words) -> dict[str, Any]:

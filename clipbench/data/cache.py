@@ -36,7 +36,8 @@ def folder_of(name: str, *, root: str | None) -> Path:
     """Return the folder of a set: in ``root``, else ``CLIPBENCH_DATA``, else the user's cache."""
     chosen = root if root is not None else os.environ.get("CLIPBENCH_DATA") or None
     if chosen is not None:
-        return Path(chosen).expanduser() / name
+        # Path.expanduser raises where there is no such user; such a folder is just not there.
+        return Path(os.path.expanduser(chosen), name)
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(caches) / "clipbench" / name
 
