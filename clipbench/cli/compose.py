@@ -22,6 +22,7 @@ from clipbench.cli.errors import ConfigError
 from clipbench.cli.expand import Line, combinations, params_text, point_lines, refuse_twice
 from clipbench.cli.hydra_node import faults_of_hydra
 from clipbench.cli.loader import CONFIG_NAME, brief, open_loader
+from clipbench.cli.option_files import refuse_bombs, searched
 from clipbench.cli.words import Groups, sort_words, trusted, wrong_options
 from clipbench.records.json_text import canonical
 
@@ -79,6 +80,8 @@ def compose(
     Raises:
         ConfigError: With all faults of all jobs, each named once.
     """
+    for folder in searched(overrides):
+        refuse_bombs(folder)
     with open_loader(config_dir) as loader:
         words, faults = sort_words(loader, overrides, multirun=multirun)
         composer = Composer(loader, overrides, trust=trusted(words))

@@ -16,6 +16,7 @@ from hydra.core.plugins import Plugins
 from clipbench.cli.conf_dir import conf_dir
 from clipbench.cli.errors import ConfigError
 from clipbench.cli.hydra_set_up import filled_schemas
+from clipbench.cli.option_files import refuse_bombs
 
 CONFIG_NAME = "train"
 
@@ -28,6 +29,7 @@ def open_loader(config_dir: str | None) -> Iterator[ConfigLoader]:
         extra = Path(config_dir).resolve()
         if not extra.is_dir():
             raise ConfigError([f"--config-dir: there is no folder '{config_dir}'"])
+        refuse_bombs(extra)
         before_schema = SearchPathQuery(provider="schema")
         search_path.prepend("command-line", f"file://{extra}", before_schema)
     Plugins.instance()
