@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tensorboard import default, program
 from tensorboard.data import server_ingester
+from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
 from clipbench.cli.errors import ConfigError
 
@@ -27,7 +29,7 @@ def start_server(folder: Path, *, port: int | None, title: str) -> str:
     Raises:
         ConfigError: The port cannot be had.
     """
-    board = program.TensorBoard(plugins=default.get_plugins())
+    board = program.TensorBoard(plugins=_plugins())
     board.configure(
         logdir=str(folder),
         host=HOST,
@@ -42,6 +44,14 @@ def start_server(folder: Path, *, port: int | None, title: str) -> str:
     except program.TensorBoardServerException as error:
         raise ConfigError([f"{error.msg}; name another with --port"]) from error
     return address.rstrip("/")
+
+
+def _plugins() -> list[Any]:
+    """Return TensorBoard's plugins without the projector, which no run of ours has anything for.
+
+    It opens whatever files a folder of runs names in its projector_config.pbtxt, and serves them.
+    """
+    return [plugin for plugin in default.get_plugins() if plugin is not ProjectorPlugin]
 
 
 def _fast_loader() -> str:
