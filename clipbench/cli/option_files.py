@@ -52,9 +52,9 @@ def _is_bomb(file: Path) -> bool:
 
 
 def nodes(text: bytes, *, most: int) -> int:
-    """Count the nodes of a YAML text, each alias as what it repeats; stop beyond ``most``.
+    r"""Count the nodes of a YAML text, each alias as what it repeats; stop beyond ``most``.
 
-    >>> nodes(b"a: &a [1, 2]\\nb: [*a, *a]", most=100)
+    >>> nodes(b"a: &a [1, 2]\nb: [*a, *a]", most=100)
     13
     """
     sizes: dict[str, int] = {}
