@@ -136,9 +136,9 @@ def _be_the_child(
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         _bound(seconds, memory)
+        before = _start_memory()
         if witness is not None:
             _watch(witness, witnessed)
-        before = _start_memory()
         code = _code_of(trial)
         sys.stdout.flush()
         sys.stderr.flush()
