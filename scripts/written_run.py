@@ -48,7 +48,7 @@ def go_on(folder: Path, *, until: int = LAST, saved: Callable[[int], None] | Non
         saved: Told each step whose checkpoint has been saved.
     """
     with mock.patch.object(provenance, "collect", return_value=UNKNOWN):
-        run = RunDirectory.create(folder, config=CONFIG, device="cpu", threads=1, stacked=False,
+        run = RunDirectory.create(folder, config=CONFIG, device="cpu", threads=1, stack=1,
                                   data={"name": "none", "shape": {}})  # fmt: skip
     first = _taken_up(folder)
     with Recorder(folder) as recorder:

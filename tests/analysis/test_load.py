@@ -35,7 +35,7 @@ def _store(path: Path, *, status: Any = "finished", seed: int = 0, **results: fl
         config=config_of(seed=seed),
         device="cpu",
         threads=1,
-        stacked=False,
+        stack=1,
         data={},
         overrides=overrides,
     )

@@ -124,7 +124,7 @@ def test_a_run_begun_anew_does_not_report_its_epochs_again(watched):
 
 def run(path, status, *, cause=None, **results):
     made = RunDirectory.create(
-        path, config={"seed": 0, "path": path.name}, device="cpu", threads=1, stacked=False, data={}
+        path, config={"seed": 0, "path": path.name}, device="cpu", threads=1, stack=1, data={}
     )
     if status != "running":
         made.finish(

@@ -22,7 +22,7 @@ def end(folder, plan, status="finished", only=None):
         if only is None or seed in only:
             run = RunDirectory.create(
                 folder / place, config=plan.config_of(seed), device="cpu", threads=1,
-                stacked=False, data={}, overrides=plan.overrides,
+                stack=1, data={}, overrides=plan.overrides,
             )  # fmt: skip
             if status != "running":
                 run.finish(status, results={})
@@ -67,7 +67,7 @@ def test_another_configuration_in_the_place_of_a_run_is_refused(tmp_path):
     plan = make_plan(jobs(), tmp_path)[0]
     other = {**plan.config, "trainer": {**plan.config["trainer"], "epochs": 9}}
     RunDirectory.create(
-        tmp_path / plan.runs()[0], config=other, device="cpu", threads=1, stacked=False, data={}
+        tmp_path / plan.runs()[0], config=other, device="cpu", threads=1, stack=1, data={}
     )
     with pytest.raises(RunError, match=r"trainer\.epochs"):
         make_plan(jobs(), tmp_path)
