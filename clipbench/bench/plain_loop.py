@@ -7,6 +7,8 @@ loss, no accuracy, no record.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +17,8 @@ from clipbench.bench.device_clock import device_clock
 from clipbench.clips.base import sites
 from clipbench.data.batches import ShuffledBatches
 from clipbench.data.images import normalize
+from clipbench.training.compiled import compiled
+from clipbench.training.precision import Precision
 from clipbench.training.state import TrainState
 
 
@@ -25,10 +29,20 @@ class PlainLoop:
         state: Model, optimizer and schedule, as the other loop has them.
         batches: Say which images, how many a step, and in which order; augmentation is left out.
         precision: ``fp32``, or ``bf16`` for autocast.
+        compile_model: Whether the forward and backward pass are compiled.
     """
 
-    def __init__(self, state: TrainState, batches: ShuffledBatches, *, precision: str) -> None:
+    def __init__(
+        self,
+        state: TrainState,
+        batches: ShuffledBatches,
+        *,
+        precision: Precision,
+        compile_model: bool = False,
+    ) -> None:
         self._state, self._batches = state, batches
+        model = state.model
+        self._forward: Callable[[Tensor], Tensor] = compiled(model) if compile_model else model
         self._images = normalize(batches.split.images, batches.mean, batches.std)
         self._labels = batches.split.labels
         self._learned = [clip for clip in sites(state.model).values() if list(clip.parameters())]
@@ -51,13 +65,13 @@ class PlainLoop:
         return self._clock() - started
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
-        model, optimizer = self._state.model, self._state.optimizer
+        optimizer = self._state.optimizer
         multiplier = self._state.schedule(self._state.step)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * multiplier
         optimizer.zero_grad(set_to_none=True)
         with self._autocast:
-            loss = F.cross_entropy(model(images).float(), labels)
+            loss = F.cross_entropy(self._forward(images).float(), labels)
         loss.backward()
         optimizer.step()
         for clip in self._learned:

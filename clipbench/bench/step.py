@@ -7,6 +7,7 @@ An epoch of ours is an epoch of a real run, with its records and checks, by its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -47,19 +48,42 @@ class _Silence:
         """Show nothing."""
 
 
-class OurLoop:
-    """Trains by our loop, an epoch at a call."""
+@dataclass(frozen=True)
+class Form:
+    """How both loops run.
 
-    def __init__(
-        self, parts: Assembled, recorder: Recorder, *, precision: Precision, log_every: int
-    ) -> None:
-        self._log_every = log_every
+    Attributes:
+        precision: ``fp32`` or ``bf16``.
+        compile_model: Whether the forward and backward pass are compiled.
+        log_every: Steps between two records of ours.
+    """
+
+    precision: Precision
+    compile_model: bool
+    log_every: int
+
+
+class OurLoop:
+    """Trains by our loop, an epoch at a call.
+
+    Args:
+        parts: What the run is made of.
+        recorder: Takes its records.
+        form: How it runs.
+        epochs: How often it will be called.
+    """
+
+    def __init__(self, parts: Assembled, recorder: Recorder, form: Form, *, epochs: int) -> None:
+        self._log_every = form.log_every
         self._run = SeedRun(
-            parts.state, parts.val_batches, [], recorder, save=_forget, precision=precision
+            parts.state, parts.val_batches, [], recorder, save=_forget, precision=form.precision
         )
-        # The schedule knows the length of a run; the step needs it for annealed widths alone.
-        steps = parts.train_batches.steps_per_epoch
-        self._update = Step(self._run, batches=parts.train_batches, total_steps=steps)
+        self._update = Step(
+            self._run,
+            batches=parts.train_batches,
+            total_steps=epochs * parts.train_batches.steps_per_epoch,
+            compile_model=form.compile_model,
+        )
 
     def epoch(self) -> float:
         """Train an epoch and return its seconds without evaluation."""
@@ -83,9 +107,8 @@ def step_row(
     name: str,
     assemble: Callable[[], Assembled],
     *,
+    form: Form,
     turns: int,
-    precision: Precision,
-    log_every: int,
     told: Callable[[], None],
 ) -> Row:
     """Measure one configuration: milliseconds a step of both loops, and their ratio.
@@ -94,15 +117,22 @@ def step_row(
         name: Of the configuration.
         assemble: Makes the parts of a run anew, always with the same weights; without augmentation,
             gradient clip, regularizer and dropout, which the plain loop does not know.
-        turns: Epochs of each that count.
-        precision: ``fp32`` or ``bf16``.
-        log_every: Steps between two records of ours.
+        form: How both run.
+        turns: Epochs of each that count; one before them does not.
         told: Called after each epoch.
+
+    Raises:
+        NoCompiler: It shall be compiled, and there is nothing to do it with.
     """
     parts, rival = assemble(), assemble()
-    plain = PlainLoop(rival.state, rival.train_batches, precision=precision)
+    plain = PlainLoop(
+        rival.state,
+        rival.train_batches,
+        precision=form.precision,
+        compile_model=form.compile_model,
+    )
     with TemporaryDirectory(prefix=TEMPORARY) as folder, Recorder(Path(folder)) as recorder:
-        ours = OurLoop(parts, recorder, precision=precision, log_every=log_every)
+        ours = OurLoop(parts, recorder, form, epochs=1 + turns)
         runs = {"ours": ours.epoch, "plain": plain.epoch}
         given = in_turns(runs, turns=turns, told=told)
     steps = parts.train_batches.steps_per_epoch

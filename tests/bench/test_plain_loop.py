@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from clipbench.bench.plain_loop import PlainLoop
-from clipbench.bench.step import OurLoop, step_row
+from clipbench.bench.step import Form, OurLoop, step_row
 from clipbench.records.recorder import Recorder
 from tests.training.tiny import tiny_batches, tiny_data, tiny_model, tiny_ordered, tiny_state
+
+FP32 = Form(precision="fp32", compile_model=False, log_every=10)
 
 
 def assembled():
@@ -22,7 +24,7 @@ def test_two_epochs_end_in_the_weights_and_thresholds_of_our_loop(tmp_path):
     parts, rival = assembled(), assembled()
     plain = PlainLoop(rival.state, rival.train_batches, precision="fp32")
     with Recorder(tmp_path) as recorder:
-        ours = OurLoop(parts, recorder, precision="fp32", log_every=10)
+        ours = OurLoop(parts, recorder, FP32, epochs=2)
         seconds = [run.epoch() for _ in range(2) for run in (ours, plain)]
     assert all(one > 0 for one in seconds)
     assert parts.state.step == rival.state.step == 2 * rival.train_batches.steps_per_epoch
@@ -42,9 +44,7 @@ def test_bf16_is_autocast():
 
 def test_a_row_has_a_value_a_turn_and_ratios_of_turns():
     told = []
-    row = step_row(
-        "tiny", assembled, turns=3, precision="fp32", log_every=10, told=lambda: told.append(1)
-    )
+    row = step_row("tiny", assembled, form=FP32, turns=3, told=lambda: told.append(1))
     ours, plain = row.measures["ours"].values, row.measures["plain"].values
     assert len(ours) == 3
     paired = [mine / theirs for mine, theirs in zip(ours, plain, strict=True)]

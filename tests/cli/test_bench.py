@@ -31,6 +31,7 @@ def test_the_help_starts_without_torch_and_ends_in_examples():
         (["step", "clip=gradient"], "step: the plain loop has no grad_clip; leave it out"),
         (["step", "regularizer=l1"], "step: the plain loop has no regularizer; leave it out"),
         (["step", "model=mlp", "model.dropout=0.5"], "step: the plain loop has no dropout"),
+        (["clips", "trainer.precision=fp32,bf16"], "clips: it measures one trainer.precision"),
         (["seeds", "model=mlp,cnn"], "seeds: it measures one configuration"),
         (["startup", "name=mine"], "name: a bench keeps no run"),
         (["data", "hydra.run.dir=x"], "hydra.run.dir: a bench keeps no run"),
@@ -91,7 +92,8 @@ def test_usual_words_give_way_to_those_that_are_typed():
     assert "model=mlp,cnn" in words["step"]
     assert words["seeds"] == ["num_seeds=10"]
     typed = request(["step", "seeds"], ["model=cnn", "num_seeds=2"], config_dir=None)
-    assert all(one.words == ["model=cnn", "num_seeds=2"] for one in typed.values())
+    assert typed["seeds"].words == ["model=cnn", "num_seeds=2"]
+    assert typed["step"].words == ["model=cnn", "num_seeds=2", "trainer.precision=fp32,bf16"]
     chosen = request(["step"], ["experiment=smoke"], config_dir=None)
     assert chosen["step"].words == ["experiment=smoke"]
 

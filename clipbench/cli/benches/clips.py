@@ -21,6 +21,8 @@ from clipbench.cli.ls import read_choice
 from clipbench.training.build import build
 
 TURNS = 20
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""What a layer hands to a clip under each precision."""
 
 
 def measure_clips(asked: Asked, how: How, told: Callable[[], None]) -> Part:
@@ -30,7 +32,8 @@ def measure_clips(asked: Asked, how: How, told: Callable[[], None]) -> Part:
         ConfigError: A clip refuses such inputs.
     """
     device = pick_device(asked.config["trainer"]["device"])
-    x = site_input(how.shape, device=device, dtype=torch.float32)
+    dtype = DTYPES[asked.config["trainer"]["precision"]]
+    x = site_input(how.shape, device=device, dtype=dtype)
     subjects = {name: _subject(name, node, x, asked) for name, node in nodes(asked).items()}
     forms, notes = _compiled(subjects, x, how) if how.compile else ({}, [])
     how.told(f"clips: {len(subjects)} clips")

@@ -12,7 +12,7 @@ from typing import Any
 from clipbench.cli.compose import Job, compose
 from clipbench.cli.errors import ConfigError
 
-USUAL = {"step": ("model=mlp,cnn",), "seeds": ("num_seeds=10",)}
+USUAL = {"step": ("model=mlp,cnn", "trainer.precision=fp32,bf16"), "seeds": ("num_seeds=10",)}
 """What a part measures where the command line does not say."""
 SINGLE = ("seeds", "startup")
 """The parts that time whole commands, of one configuration."""
@@ -86,6 +86,11 @@ def request(
     for part, one in asked.items():
         if part in SINGLE and len(one.jobs) > 1:
             faults.append(f"{part}: it measures one configuration, and the words list several")
+    if (
+        "clips" in asked
+        and len({job.config["trainer"]["precision"] for job in asked["clips"].jobs}) > 1
+    ):
+        faults.append("clips: it measures one trainer.precision, and the words list several")
     if "step" in asked:
         faults += _beyond_plain([job.config for job in asked["step"].jobs])
     if faults:

@@ -8,9 +8,11 @@ from functools import partial
 from typing import Any
 
 from clipbench.bench.measure import Part, Row
-from clipbench.bench.step import step_row
+from clipbench.bench.step import Form, step_row
 from clipbench.cli.assemble import assemble, load_data, pick_device
 from clipbench.cli.benches.request import Asked, How, label_of
+from clipbench.cli.errors import ConfigError
+from clipbench.training.compiled import NoCompiler
 
 TURNS = 20
 
@@ -35,11 +37,9 @@ def _row(name: str, config: Mapping[str, Any], *, turns: int, told: Callable[[],
     data = replace(load_data(config).to(device), augment=None)
     # As many epochs as there are turns, so that the schedule spans them all.
     spanned = {**config, "trainer": {**trainer, "epochs": turns + 1}}
-    return step_row(
-        name,
-        partial(assemble, spanned, data, seed=config["seed"], device=device),
-        turns=turns,
-        precision=trainer["precision"],
-        log_every=trainer["log_every"],
-        told=told,
-    )
+    form = Form(trainer["precision"], trainer["compile"], trainer["log_every"])
+    make = partial(assemble, spanned, data, seed=config["seed"], device=device)
+    try:
+        return step_row(name, make, form=form, turns=turns, told=told)
+    except NoCompiler as error:
+        raise ConfigError([str(error)]) from error
