@@ -222,6 +222,7 @@ def _begin(
         recorder=recorder,
         save=save,
         precision=parts.precision,
+        resumed=saved is not None,
     )
     return _Begun(path, config, parts, run, started)
 

@@ -35,6 +35,7 @@ class SeedRun:
         recorder: Takes the records.
         save: Called at the end of each epoch, and when the run is stopped.
         precision: Of every forward pass.
+        resumed: Whether it goes on with a state that was saved.
         diverged: How the seed diverged, where it did so without the others of its stack.
     """
 
@@ -44,6 +45,7 @@ class SeedRun:
     recorder: Recorder
     save: Save
     precision: Precision = "fp32"
+    resumed: bool = False
     diverged: Diverged | None = None
     telemetry: Telemetry = field(init=False)
 
@@ -52,7 +54,7 @@ class SeedRun:
 
     def begin(self) -> None:
         """Record where the thresholds start and save the first state, unless that was done."""
-        if self.state.step == 0:
+        if not self.resumed:
             self.telemetry.sample_thresholds()
             self.telemetry.flush(self.recorder)
             self.save(self.state)

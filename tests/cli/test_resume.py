@@ -146,6 +146,19 @@ def test_what_was_recorded_after_the_checkpoint_is_done_again(
     assert_same(run, whole)
 
 
+def test_a_run_killed_before_its_second_save_begins_but_once(
+    whole: Path, tmp_path: Path, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    stop_after(5)
+    assert train(run) == 143
+    (run / "checkpoints" / "step=00000005.pt").unlink()
+    never(monkeypatch)
+    assert main(["train", f"resume={run}"]) == 0
+    assert read_run(run)["resumed"][0]["step"] == 0
+    assert_same(run, whole)
+
+
 def test_a_damaged_newest_checkpoint_costs_one_interval_and_one_warning(
     whole: Path,
     tmp_path: Path,
