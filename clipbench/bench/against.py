@@ -1,7 +1,7 @@
 """Two benches compared: what became slower or faster, and what else differs between them.
 
 They did not run in turns, so a difference counts only where the middle halves of both do not
-overlap; and even then it may be the machine's.
+overlap; and even then it may be the machine's. A single value has no spread to lie beyond.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def caveats(now: Results, earlier: Results) -> list[str]:
 def _change(key: tuple[str, str, str], now: Measure, earlier: Measure) -> Change:
     new, old = now.spread, earlier.spread
     verdict: Verdict = "within the spread"
-    if new.low > old.high or new.high < old.low:
+    several = len(now.values) > 1 and len(earlier.values) > 1
+    if several and (new.low > old.high or new.high < old.low):
         more = new.median > old.median
         verdict = "faster" if more == (now.unit in RATES) else "slower"
     part, row, measure = key

@@ -38,6 +38,13 @@ def test_a_bench_compared_with_itself_has_not_changed():
     assert caveats(one, one) == []
 
 
+def test_nothing_is_concluded_from_a_single_value():
+    many = results([1.0, 1.1, 1.2])
+    for now, earlier in ((results([9.0]), many), (many, results([9.0]))):
+        (change,) = changes(now, earlier)
+        assert change.verdict == "within the spread"
+
+
 def test_other_names_and_units_are_not_compared():
     assert changes(results([1.0]), results([1.0], unit="ms")) == []
     assert changes(results([1.0]), results([1.0], name="batches")) == []
