@@ -66,3 +66,35 @@ def test_damage_is_refused():
     for bad in (b"", b"<html>", half, content[:40], gzip.compress(b"no tar" * 100)):
         with pytest.raises(SourceError):
             read(bad, "a", max_bytes=10**6)
+
+
+def test_a_long_path_is_found_under_its_whole_name():
+    name = "/".join(["folder" * 5] * 4) + "/file"
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        info = tarfile.TarInfo(name)
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"abc"))
+    assert read(target.getvalue(), name) == {name: b"abc"}
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L"])
+def test_an_extension_is_skipped_and_never_taken_in_whole(kind):
+    info = tarfile.TarInfo("head")
+    info.type, info.size = kind, 2**31
+    head = info.tobuf(tarfile.GNU_FORMAT)
+    with pytest.raises(SourceError, match="more than 10000 bytes"):
+        read(gzip.compress(head + bytes(2**16)), "a")
+    info.size = 512
+    small = info.tobuf(tarfile.GNU_FORMAT) + b"11 size=99\n".ljust(512, b"\0")
+    assert read(gzip.compress(small + gzip.decompress(tarball({"a": b"1"}))), "a") == {"a": b"1"}
+
+
+@pytest.mark.parametrize("size", [b"\xff" * 12, b"\x80" + b"\x7f" * 11, b"-0000000512\0"])
+def test_a_size_that_is_none_leads_nowhere(size):
+    header = bytearray(tarfile.TarInfo("a").tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with pytest.raises(SourceError, match="no octal number"):
+        read(gzip.compress(bytes(header) * 3), "a")
