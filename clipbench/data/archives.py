@@ -47,7 +47,7 @@ def read_members(file: IO[bytes], names: Collection[str], *, max_bytes: int) -> 
     return found
 
 
-def _read(archive: IO[bytes], names: Collection[str], *, max_bytes: int) -> dict[str, bytes]:
+def _read(archive: gzip.GzipFile, names: Collection[str], *, max_bytes: int) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     total = 0
     while (header := archive.read(BLOCK)).strip(b"\0"):
@@ -65,7 +65,7 @@ def _read(archive: IO[bytes], names: Collection[str], *, max_bytes: int) -> dict
     return found
 
 
-def _parts(archive: IO[bytes], size: int) -> Iterator[bytes]:
+def _parts(archive: gzip.GzipFile, size: int) -> Iterator[bytes]:
     """Yield so many bytes, a piece at a time: a size is a claim until the bytes are there."""
     while size > 0:
         part = archive.read(min(size, AT_ONCE))

@@ -1,8 +1,8 @@
 """The official mirrors as a source: torchvision's list of addresses and MD5s, over https only.
 
 torchvision's own download has no timeout and falls back to plain http, so only its list is used.
-A mirror gets a fixed time in all, whatever it spends it on: looking up its name, connecting,
-answering byte by byte.
+A mirror is watched while it looks up its name, connects and answers: one that sends too little in
+too long a time is given up for the next, and one that is merely slow is waited for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import Message
+from functools import partial
 from typing import IO, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -30,15 +31,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a mirror is allowed."""
+    """What a mirror is allowed.
+
+    Args:
+        schemes: Of its addresses, and of those it redirects to.
+        connect_seconds: To connect, and between two signs of life.
+        window_seconds: In each of which it must send ``least_bytes``, or end.
+        least_bytes: The lowest speed that is waited for, per window.
+        total_seconds: For all files of the set together.
+        max_bytes: Of a file.
+    """
 
     schemes: tuple[str, ...] = ("https",)
     connect_seconds: float = 5.0
-    total_seconds: float = 60.0
+    window_seconds: float = 10.0
+    least_bytes: int = 2**18
+    total_seconds: float = 3600.0
     max_bytes: int = 256 * 2**20
 
 
 RULES = Rules()
+
+
+@dataclass
+class Progress:
+    """How far a mirror is, and whether anybody still waits for it."""
+
+    received: int = 0
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,29 +99,31 @@ def from_mirrors(listing: Listing, *, rules: Rules = RULES) -> dict[str, bytes]:
     causes = []
     for folder in listing.folders:
         try:
-            return _within(rules.total_seconds, lambda: _fetch_all(folder, listing.files, rules))  # noqa: B023
-        except (SourceError, OSError, http.client.HTTPException) as error:
+            return _watched(rules, partial(_fetch_all, folder, listing.files, rules))
+        except (SourceError, OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: an answer that sends us to an address which is none.
             causes.append(f"{folder} ({_brief(error)})")
     raise SourceError(", ".join(causes))
 
 
-def _fetch_all(folder: str, files: Sequence[tuple[str, str]], rules: Rules) -> dict[str, bytes]:
-    deadline = time.monotonic() + rules.total_seconds
-    return {name: _fetch(folder + name, md5, rules, deadline=deadline) for name, md5 in files}
+def _fetch_all(
+    folder: str, files: Sequence[tuple[str, str]], rules: Rules, progress: Progress
+) -> dict[str, bytes]:
+    return {name: _fetch(folder + name, md5, rules, progress) for name, md5 in files}
 
 
-def _fetch(address: str, md5: str, rules: Rules, *, deadline: float) -> bytes:
+def _fetch(address: str, md5: str, rules: Rules, progress: Progress) -> bytes:
     _require_scheme(address, rules.schemes)
     opener = urllib.request.build_opener(_Redirects(rules.schemes))
     request = urllib.request.Request(address, headers={"User-Agent": "clipbench"})
     with opener.open(request, timeout=rules.connect_seconds) as response:
-        content = _receive(response, rules, deadline=deadline)
+        content = _receive(response, rules, progress)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise SourceError(f"{_name(address)} has another MD5 than the published one")
     return content
 
 
-def _receive(response: http.client.HTTPResponse, rules: Rules, *, deadline: float) -> bytes:
+def _receive(response: http.client.HTTPResponse, rules: Rules, progress: Progress) -> bytes:
     """Read a body; the bar is drawn only where stderr is a terminal."""
     expected = response.length  # None where the mirror does not say
     content = bytearray()
@@ -110,11 +132,12 @@ def _receive(response: http.client.HTTPResponse, rules: Rules, *, deadline: floa
         # read1 returns what has come; read would wait, for hours if the bytes only drip.
         while chunk := response.read1(2**18):
             content += chunk
+            progress.received += len(chunk)
             bar.update(len(chunk))
             if len(content) > rules.max_bytes:
                 raise SourceError(f"sends more than {rules.max_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise _too_slow(rules.total_seconds)
+            if progress.abandoned:
+                raise SourceError("nobody waits for it any more")
     if expected is not None and len(content) < expected:
         raise SourceError(f"broke off after {len(content)} of {expected} bytes")
     return bytes(content)
@@ -149,27 +172,37 @@ def _require_scheme(address: str, schemes: tuple[str, ...]) -> None:
         raise SourceError(f"{scheme} is refused, only {' or '.join(schemes)} is trusted")
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Return the result of ``work``, or give up on it; its thread then ends at its own deadline."""
+def _watched(rules: Rules, work: Callable[[Progress], T]) -> T:
+    """Return the result of ``work``, or give up on it; its thread ends when it next gets a byte."""
     future: Future[T] = Future()
+    progress = Progress()
 
     def run() -> None:
         try:
-            future.set_result(work())
+            future.set_result(work(progress))
         except BaseException as error:  # handed over to the caller whole
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        return future.result(timeout=seconds)
-    except TimeoutError as error:
-        if future.done():  # a timeout of the work itself, such as that of a connection
-            raise
-        raise _too_slow(seconds) from error
+        return _awaited(future, rules, progress)
+    finally:
+        progress.abandoned = True
 
 
-def _too_slow(seconds: float) -> SourceError:
-    return SourceError(f"did not deliver in {seconds:g} s")
+def _awaited(future: Future[T], rules: Rules, progress: Progress) -> T:
+    deadline = time.monotonic() + rules.total_seconds
+    while (left := deadline - time.monotonic()) > 0:
+        before, window = progress.received, min(rules.window_seconds, left)
+        try:
+            return future.result(timeout=window)
+        except TimeoutError:
+            if future.done():  # a timeout of the work itself, such as that of a connection
+                raise
+        sent = progress.received - before
+        if window == rules.window_seconds and sent < rules.least_bytes:
+            raise SourceError(f"sent {sent} bytes in {window:g} s")
+    raise SourceError(f"did not deliver in {rules.total_seconds:g} s")
 
 
 def _brief(error: Exception) -> str:

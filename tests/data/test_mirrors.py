@@ -66,6 +66,16 @@ class Mirror(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def nowhere(self) -> None:
+        self.redirect(bytes.fromhex(self.path.split("/")[2]).decode("latin-1"))
+
+    def steady(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for start in range(0, len(CONTENT), 1024):
+            self.wfile.write(CONTENT[start : start + 1024])
+            self.server.released.wait(0.15)  # type: ignore[attr-defined]
+
     def silent(self) -> None:
         self.server.released.wait(5)  # type: ignore[attr-defined]
 
@@ -151,6 +161,30 @@ def test_each_fault_has_its_cause_and_the_next_mirror_is_asked(address, behaviou
 
 
 @pytest.mark.parametrize("behaviour", ["drip", "drip_header"])
+def test_a_mirror_that_sends_too_little_is_given_up_for_the_next(address, behaviour):
+    rules = Rules(schemes=("http",), connect_seconds=5, window_seconds=0.4, least_bytes=100)
+    start = time.monotonic()
+    with pytest.raises(SourceError, match="sent . bytes in 0.4 s"):
+        from_mirrors(listing(f"{address}{behaviour}/"), rules=rules)
+    good = listing(f"{address}{behaviour}/", f"{address}good/")
+    assert from_mirrors(good, rules=rules) == {"file": CONTENT}
+    assert time.monotonic() - start < 3
+
+
+def test_a_mirror_that_is_slow_and_steady_is_waited_for(address):
+    rules = Rules(schemes=("http",), connect_seconds=5, window_seconds=0.3, least_bytes=100)
+    start = time.monotonic()
+    assert from_mirrors(listing(f"{address}steady/"), rules=rules) == {"file": CONTENT}
+    assert time.monotonic() - start > 2 * rules.window_seconds
+
+
+def test_an_address_that_is_none_has_its_cause_too(address):
+    nowhere = f"{address}nowhere/{b'http://[bad/'.hex()}/"
+    with pytest.raises(SourceError, match="Invalid IPv6 URL"):
+        from_mirrors(listing(nowhere), rules=PLAIN)
+
+
+@pytest.mark.parametrize("behaviour", ["drip", "drip_header"])
 def test_a_mirror_that_drips_gets_no_more_than_its_time_in_all(address, behaviour):
     start = time.monotonic()
     with pytest.raises(SourceError, match="did not deliver in 0.5 s"):
@@ -206,7 +240,8 @@ def test_no_redirect_from_https_to_http():
 
 
 def test_the_rules_that_hold_when_none_are_given():
-    assert Rules() == Rules(schemes=("https",), connect_seconds=5, total_seconds=60)
+    assert Rules().schemes == ("https",)
+    assert Rules().connect_seconds + Rules().window_seconds <= 15, "two bad mirrors in 30 s"
     assert Rules() == mirrors.RULES
 
 
