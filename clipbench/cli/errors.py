@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from clipbench.analysis.escape import plain
+
 DONE, SOME_FAILED, USAGE, BAD_DATA, BAD_RUN, DIVERGED, BAD_DISK = 0, 1, 2, 3, 4, 5, 6
 BUSY, INTERRUPTED, TERMINATED = 75, 130, 143
 
@@ -55,8 +57,9 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def complain(error: BaseException) -> None:
-    """Print an error for a person on stderr."""
-    print(f"clipbench: {describe(error)}", file=sys.stderr)
+    """Print an error for a person on stderr; what a mirror or a file wrote steers no terminal."""
+    text = "\n".join(plain(line) for line in describe(error).split("\n"))
+    print(f"clipbench: {text}", file=sys.stderr)
 
 
 def describe(error: BaseException) -> str:

@@ -92,3 +92,11 @@ def test_a_log_without_room_shows_no_traceback(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(OSError, match="No space"):  # it was the disk that said nothing
         log.close()
+
+
+def test_what_an_error_holds_steers_no_terminal(capsys):
+    from clipbench.cli.errors import complain
+    from clipbench.data.sources import DataError
+
+    complain(DataError("mnist: answers 503 \x1b[31mlater\n  Try again."))
+    assert capsys.readouterr().err == "clipbench: mnist: answers 503 \\x1b[31mlater\n  Try again.\n"
