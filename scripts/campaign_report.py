@@ -82,9 +82,7 @@ def write_manifest(path: Path, *, clip: int, seed: int, results: dict[str, float
     }
     first = path.parents[2] / "manifest"
     if not first.exists():
-        made = RunDirectory.create(
-            first, config=config, device="cpu", threads=1, stack=1, data={}
-        )
+        made = RunDirectory.create(first, config=config, device="cpu", threads=1, stack=1, data={})
         made.finish("finished", results=results)
     manifest = json.loads((first / RUN_FILE).read_text())
     del manifest["digest"]
