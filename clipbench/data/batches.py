@@ -99,10 +99,12 @@ class ShuffledBatches:
 
     def _take(self, plan: _Plan, index: int) -> tuple[Tensor, Tensor]:
         chosen = plan.order[index * self.batch_size : (index + 1) * self.batch_size]
-        images, labels = self.split.images[chosen], self.split.labels[chosen]
+        # Copies whole images, which indexing by a tensor does byte by byte.
+        images = self.split.images.index_select(0, chosen)
+        labels = self.split.labels.index_select(0, chosen)
         if self.augment is None or plan.table is None:
             return normalize(images, self.mean, self.std), labels
-        rows = plan.table[chosen]
+        rows = plan.table.index_select(0, chosen)
         images = normalize(self.augment.apply(images, rows), self.mean, self.std)
         return self.augment.cut(images, rows), labels
 

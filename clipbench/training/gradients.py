@@ -15,7 +15,8 @@ def global_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Return the L2 norm over all gradients together, as a 0-d tensor; zero if there are none."""
     if not gradients:
         return torch.zeros(())
-    return torch.nn.utils.get_total_norm(gradients, norm_type=2.0)
+    # What torch.nn.utils.get_total_norm does, less its sorting of tensors by device.
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm([*gradients])))
 
 
 def labelled_weights(model: nn.Module) -> list[Weight]:

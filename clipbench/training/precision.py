@@ -7,7 +7,7 @@ and the update stay in float32 (Micikevicius et al. 2018, arXiv 1710.03740, ther
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -22,8 +22,9 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
         device: Where the model is.
         precision: ``fp32`` changes nothing.
     """
-    enabled = precision == "bf16"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def bf16_pays(device: torch.device) -> bool:

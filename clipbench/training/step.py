@@ -11,7 +11,7 @@ from clipbench.clips.base import sites
 from clipbench.clips.width import annealed
 from clipbench.data.batches import ShuffledBatches
 from clipbench.grad_clips.base import GradClip
-from clipbench.models.dropout import set_dropout_keys
+from clipbench.models.dropout import dropout_keys, set_dropout_keys
 from clipbench.optim.schedules import apply_schedule
 from clipbench.regularizers.base import Regularizer
 from clipbench.training.compiled import compiled
@@ -53,6 +53,7 @@ class Step:
         self._total_steps = total_steps
         self._grad_clip = grad_clip
         self._weights = labelled_weights(model)
+        self._drops_out = bool(dropout_keys(model, 0))
         self._clips, self._widths = list(sites(model).values()), annealed(model)
         self._device = self._weights[0].value.device
         self._guard = guard_for(self._device)
@@ -75,7 +76,8 @@ class Step:
         (run,) = self.runs
         state, telemetry = run.state, run.telemetry
         apply_schedule(state.optimizer, state.schedule, state.step)
-        set_dropout_keys(state.model, derive(state.seed, "dropout", state.step))
+        if self._drops_out:
+            set_dropout_keys(state.model, derive(state.seed, "dropout", state.step))
         state.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(images, labels, step=state.step)
         loss.total.backward()
