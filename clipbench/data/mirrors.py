@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import Message
 from functools import partial
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
@@ -148,6 +148,22 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def __init__(self, schemes: tuple[str, ...]) -> None:
         self.schemes = schemes
+
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> Any:  # noqa: ANN401 -- as the library has it
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # the address is none; the library forgets the answer that named it
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(
         self,
