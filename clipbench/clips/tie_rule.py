@@ -12,6 +12,7 @@ and in what ``torch.compile`` traces and fuses, bounds stay tensors.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,14 +38,14 @@ def clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     """
     if torch.compiler.is_compiling() and _is_transformed():
         return _traced_clip_at(x, lower, upper)
-    return _ClipAt.apply(x, lower, upper)
+    return _ClipAt.apply(x, lower, upper, _follows_a_layer(x))
 
 
 def clip_size(x: Tensor, bound: Tensor) -> Tensor:
     """Give ``clip_at(x, -bound, bound)`` for ``bound >= 0``, with fewer passes over memory."""
     if torch.compiler.is_compiling() and _is_transformed():
         return _traced_clip_at(x, -bound, bound)
-    return _ClipSize.apply(x, bound)
+    return _ClipSize.apply(x, bound, _follows_a_layer(x))
 
 
 def keep_positive(values: Tensor, margin: Tensor) -> Tensor:
@@ -59,14 +60,14 @@ class _ClipAt(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    def forward(x: Tensor, lower: Tensor, upper: Tensor, by_channel: bool) -> Tensor:
         if _are_numbers(lower, upper, beside=x):
             return torch.clamp(x, lower.item(), upper.item())
         return torch.clamp(x, lower, upper)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401
-        x, lower, upper = inputs
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
+        x, lower, upper, ctx.by_channel = inputs
         # Between bounds that are apart the output tells as much, and the input may be freed.
         apart = _are_numbers(lower, upper, beside=x) and lower.item() < upper.item()
         ctx.save_for_backward(output if apart else x, lower, upper)
@@ -75,29 +76,29 @@ class _ClipAt(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (grad,) = grads
         x, lower, upper = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[1:]
+        wanted = ctx.needs_input_grad[1:3]
         plain = _are_numbers(lower, upper, beside=x) and not torch.is_grad_enabled()
         if plain and lower.item() < upper.item():
-            return _gradients_by_numbers(grad, x, lower, upper, wanted)
+            return *_gradients_by_numbers(grad, x, lower, upper, wanted), None
         to_x = keep_positive(keep_positive(grad, x - lower), upper - x)
-        beyond = grad - to_x
-        to_lower = _sum_to(beyond * _reached(lower - x), like=lower) if wanted[0] else None
-        to_upper = _sum_to(beyond * _reached(x - upper), like=upper) if wanted[1] else None
-        return to_x, to_lower, to_upper
+        beyond, sum_to = grad - to_x, partial(_sum_to, by_channel=ctx.by_channel)
+        to_lower = sum_to(beyond * _reached(lower - x), like=lower) if wanted[0] else None
+        to_upper = sum_to(beyond * _reached(x - upper), like=upper) if wanted[1] else None
+        return to_x, to_lower, to_upper, None
 
 
 class _ClipSize(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, bound: Tensor) -> Tensor:
+    def forward(x: Tensor, bound: Tensor, by_channel: bool) -> Tensor:
         if _are_numbers(bound, beside=x):
             return torch.clamp(x, -bound.item(), bound.item())
         return torch.clamp(x, -bound, bound)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401
-        x, bound = inputs
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
+        x, bound, ctx.by_channel = inputs
         apart = _are_numbers(bound, beside=x) and bound.item() >= _LEAST
         ctx.save_for_backward(output if apart else x, bound)
 
@@ -107,9 +108,10 @@ class _ClipSize(torch.autograd.Function):
         x, bound = ctx.saved_tensors
         plain = _are_numbers(bound, beside=x) and not torch.is_grad_enabled()
         if plain and bound.item() >= _LEAST:
-            return _size_gradients_by_number(grad, x, bound)
+            return *_size_gradients_by_number(grad, x, bound), None
         to_x = keep_positive(grad, bound - x.abs())
-        return to_x, _sum_to((grad - to_x) * x.sign(), like=bound)
+        tails = (grad - to_x) * x.sign()
+        return to_x, _sum_to(tails, like=bound, by_channel=ctx.by_channel), None
 
 
 def _traced_clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
@@ -177,10 +179,21 @@ def _reached(over: Tensor) -> Tensor:
     return (over.sign() + 1).clamp(max=1)
 
 
-def _sum_to(terms: Tensor, *, like: Tensor) -> Tensor:
-    """Sum over the dimensions along which ``like`` was broadcast."""
+def _follows_a_layer(x: Tensor) -> bool:
+    """Say whether a compiler can join sums by channel to those of the norm before the clip.
+
+    The input of the whole compiled function follows nothing: there a sum over memory as it lies
+    joins the pass that writes the gradient.
+    """
+    return torch.compiler.is_compiling() and not x.is_leaf
+
+
+def _sum_to(terms: Tensor, *, like: Tensor, by_channel: bool) -> Tensor:
+    """Sum over the dimensions along which ``like`` was broadcast, if asked for by channel first."""
+    wide = torch.promote_types(terms.dtype, torch.float32)
+    if by_channel and like.dim() == 0:
+        terms = terms.sum(dim=[d for d in range(terms.dim()) if d != 1], dtype=wide)
     extra = terms.dim() - like.dim()
     dims = [d for d in range(terms.dim()) if d < extra or like.shape[d - extra] == 1]
-    wide = torch.promote_types(terms.dtype, torch.float32)
     total = terms.sum(dim=dims, dtype=wide) if dims else terms
     return total.reshape(like.shape).to(like.dtype)

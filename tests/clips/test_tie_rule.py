@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -253,6 +255,31 @@ def test_traced_forms_equal_the_eager_one_at_ties_and_where_bounds_meet_or_cross
         assert torch.equal(found, eager)
     for found, eager in zip(compiled(slopes)(x, *bounds), expected[1:], strict=True):
         assert torch.equal(found, eager)
+
+
+@pytest.mark.campaign  # the first kernels take half a minute
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from inside torch
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on a CPU")
+def test_what_the_compiler_makes_of_it_equals_the_eager_form():
+    torch._dynamo.reset()
+    generator = torch.Generator().manual_seed(6)
+    x, weights = (
+        FORMS["channels last"](torch.randn(4, 3, 5, 6, dtype=torch.float64, generator=generator))
+        for _ in range(2)
+    )
+    bounds = [torch.tensor(value, dtype=torch.float64) for value in (0.75, -0.5, 0.625)]
+
+    def clip_twice(x, size, lower, upper):
+        # The first follows nothing, the second a layer: their sums run in different orders.
+        return clip_at(clip_size(x, size) * 1.5, lower, upper)
+
+    whole = torch.compile(clip_twice, fullgraph=True)
+    found, expected = (gradients_of(f, x, weights, bounds) for f in (whole, clip_twice))
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    for compiled, eager in zip(found[2:], expected[2:], strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-12, atol=1e-12)
+    torch._dynamo.reset()
 
 
 def test_compile_accepts_vmap_over_gradients(compiled):
