@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from clipbench.clips.base import Clip
+from clipbench.clips.readable import is_readable
 from clipbench.clips.straight_through import with_gradient_of
 from clipbench.clips.threshold import Threshold
 
@@ -27,6 +28,8 @@ def ordered(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         lower: finite values.
         upper: finite values that broadcast against them.
     """
+    if _are_well_apart(lower, upper):
+        return lower, upper
     low, high = lower.detach(), upper.detach()
     # Both from one middle: rounding keeps their order, which moving each by half would not.
     middle = (low + high) / 2
@@ -38,9 +41,16 @@ def ordered(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def pull_apart(lower: Threshold, upper: Threshold) -> None:
     """Make two thresholds of positivity ``free`` the nearest pair that has not crossed."""
+    if _are_well_apart(lower.raw, upper.raw):
+        return
     low, high = ordered(lower.value(), upper.value())
     lower.set_value(low)
     upper.set_value(high)
+
+
+def _are_well_apart(lower: Tensor, upper: Tensor) -> bool:
+    """Say whether numbers that can be read are far from the gap; no is no answer."""
+    return is_readable(lower) and is_readable(upper) and upper.item() - lower.item() > 2 * GAP
 
 
 class IntervalClip(Clip):

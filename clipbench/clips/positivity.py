@@ -27,6 +27,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipbench.clips.readable import is_readable
+
 Positivity = Literal["project", "abs", "softplus", "exp", "exp2", "sigmoid", "square", "free"]
 
 
@@ -53,6 +55,8 @@ def enter_domain(raw: Tensor, low: float, high: float) -> Tensor:
     An infinite number becomes the nearest end, with slope zero. NaN stays NaN: a run that diverged
     must show it.
     """
+    if is_readable(raw) and low <= raw.item() <= high:
+        return raw.clone()
     # Zero, and the carrier of the gradient. Cheaper than an autograd.Function on a single number,
     # and what vmap and compile accept together.
     carrier = (raw - raw.detach()).nan_to_num(0.0)

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clipbench.clips.readable import is_readable, is_transformed
 from clipbench.clips.straight_through import with_gradient_of
 
 # The gradient of a smaller bound would underflow in products with it.
@@ -36,14 +37,14 @@ def clip_at(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
         lower: bound of the dtype of ``x``, 0-d or of a shape that broadcasts to that of ``x``.
         upper: the same.
     """
-    if torch.compiler.is_compiling() and _is_transformed():
+    if torch.compiler.is_compiling() and is_transformed():
         return _traced_clip_at(x, lower, upper)
     return _ClipAt.apply(x, lower, upper, _follows_a_layer(x))
 
 
 def clip_size(x: Tensor, bound: Tensor) -> Tensor:
     """Give ``clip_at(x, -bound, bound)`` for ``bound >= 0``, with fewer passes over memory."""
-    if torch.compiler.is_compiling() and _is_transformed():
+    if torch.compiler.is_compiling() and is_transformed():
         return _traced_clip_at(x, -bound, bound)
     return _ClipSize.apply(x, bound, _follows_a_layer(x))
 
@@ -149,16 +150,8 @@ def _size_gradients_by_number(grad: Tensor, y: Tensor, bound: Tensor) -> tuple[T
 
 
 def _are_numbers(*bounds: Tensor, beside: Tensor) -> bool:
-    """Say whether bounds can be read without waiting for a device or leaving a transform."""
-    if torch.compiler.is_compiling() or _is_transformed():
-        return False
     wide = beside.dtype in (torch.float32, torch.float64)
-    return wide and all(bound.is_cpu and bound.dim() == 0 for bound in bounds)
-
-
-def _is_transformed() -> bool:
-    """Say whether ``vmap``, ``grad`` or another transform of ``torch.func`` is at work."""
-    return torch._C._are_functorch_transforms_active()  # what autograd.Function itself asks
+    return wide and all(is_readable(bound) for bound in bounds)
 
 
 def _next(bound: Tensor, towards: float) -> float:

@@ -1,0 +1,21 @@
+"""Which tensors are as good as numbers: those that can be read at once, at no cost.
+
+A 0-d tensor on a CPU is one, unless a compiler is tracing or a transform of ``torch.func`` is at
+work, which refuse to be asked. On a GPU reading would wait for everything queued before it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Say whether ``tensor.item()`` waits for no device and leaves no transform."""
+    at_hand = tensor.is_cpu and tensor.dim() == 0
+    return at_hand and not torch.compiler.is_compiling() and not is_transformed()
+
+
+def is_transformed() -> bool:
+    """Say whether ``vmap``, ``grad`` or another transform of ``torch.func`` is at work."""
+    return torch._C._are_functorch_transforms_active()  # what autograd.Function itself asks
