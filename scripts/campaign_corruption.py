@@ -31,7 +31,7 @@ from clipbench.training.checkpoint import load_run, read_checkpoint
 from clipbench.training.packing import FORMAT, pack, unpack
 
 PAGE = 4096
-EPOCHS = 6
+EPOCHS, EPOCH_STEPS = 8, 10
 MAIN = [sys.executable, "-m", "clipbench.cli.main", "train"]
 WORDS = ["experiment=smoke", "trainer.device=cpu", "model.widths=[256,128]",
          f"trainer.epochs={EPOCHS}"]  # fmt: skip
@@ -91,7 +91,7 @@ def _foreign(whole: bytes, before: bytes) -> list[bytes]:
 def detect(run: Path) -> tuple[int, int, list[bytes]]:
     """Read every damage; return how many were detected, how many there are, and all of them."""
     checkpoints = run / "checkpoints"
-    previous, newest = sorted(checkpoints.glob("step=*.pt"))
+    *_, previous, newest = sorted(checkpoints.glob("step=*.pt"))
     whole, before = newest.read_bytes(), previous.read_bytes()
     expected = unpack(before)
     (checkpoints / "best.pt").unlink(missing_ok=True)  # the one before must do
@@ -115,9 +115,10 @@ def detect(run: Path) -> tuple[int, int, list[bytes]]:
 
 
 def killed_run(folder: Path) -> Path:
-    """Train until two checkpoints are there, and kill the run."""
+    """Train until the second epoch is saved, and kill the run."""
+    second = folder / "checkpoints" / f"step={2 * EPOCH_STEPS:08d}.pt"
     process = _start(folder, *WORDS)
-    while len(list((folder / "checkpoints").glob("step=*.pt"))) < 2:
+    while not (saved := list((folder / "checkpoints").glob("step=*.pt"))) or max(saved) < second:
         if process.poll() is not None:
             raise RuntimeError("the run ended before it was killed")
         time.sleep(0.002)

@@ -188,7 +188,7 @@ def _small_disk(folder: Path, size: int, whole: Path) -> bool:
             and "Traceback" not in ended.stderr
         )
         held = sorted((run / "checkpoints").glob("step=*.pt"))
-        loads = not held or read_checkpoint(run / "checkpoints")["step"] > 0
+        loads = not held or read_checkpoint(held[-1].parent)["step"] == int(held[-1].stem[5:])
         subprocess.run(["mount", "-o", f"remount,size={ROOM}", disk], check=True)
         again = [*MAIN, f"resume={run}"] if held else first
         then = subprocess.run(again, capture_output=True, text=True)
