@@ -7,10 +7,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
+
 from clipbench.audit.run import why_still
 from clipbench.records.journal import JOURNAL_FILE, read
 from clipbench.records.reading import RunError
-from clipbench.records.run_dir import RUN_FILE, read_run
+from clipbench.records.run_dir import RUN_FILE, Manifest, read_run
+from clipbench.training.checkpoint import build_model
+from clipbench.training.precision import bf16_pays
 
 MAX_SITES = 8
 
@@ -37,6 +41,7 @@ def show_run(path: Path, *, trust: Sequence[str] = ()) -> None:
         *threshold_lines(path, results, trust=trust),
         f"time           {results['seconds/total']:.1f} s"
         f", {results['speed/images_per_second']:,.0f} images/s in training",
+        *precision_lines(record, trust=trust),
         f"results        {path}",
         f"next           clipbench eval {typed}",
         f"               clipbench rerun {typed} seed={config['seed'] + 1}",
@@ -75,6 +80,18 @@ def threshold_lines(
     if len(tags) > len(shown):
         lines.append(f"{'':<14} and {len(tags) - len(shown)} more in {path / RUN_FILE}")
     return lines
+
+
+def precision_lines(record: Manifest, *, trust: Sequence[str] = ()) -> list[str]:
+    """Return a line where another precision would have made the run shorter on its device."""
+    config, device = record["config"], torch.device(record["device"])
+    if config["trainer"]["precision"] == "bf16":
+        return []
+    shape, seed = record["data"]["shape"], record["seed"]
+    model = build_model(config, shape=shape, seed=seed, trust=trust)
+    if not bf16_pays(model, device):
+        return []
+    return ["precision      trainer.precision=bf16 makes such steps shorter on this machine"]
 
 
 def show_seeds(paths: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+import torch
 
 from clipbench.cli.main import main
 from clipbench.cli.summary import threshold_lines
@@ -69,3 +70,18 @@ def test_without_probes_the_summary_is_shorter_and_has_no_gap(tmp_path, capsys):
     lines_of(tmp_path / "run", "clip=relu", "probe=[]")
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:5]] == ["test", "time", "results", "next"]
+
+
+@pytest.mark.parametrize(
+    ("has_units", "precision"), [(True, "fp32"), (True, "bf16"), (False, "fp32")]
+)
+def test_bf16_is_advised_for_convolutions_where_the_processor_has_it(
+    tmp_path, capsys, monkeypatch, has_units, precision
+):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: has_units)
+    for model in ("cnn", "mlp"):
+        words = [f"model={model}", "model.widths=[4]", f"trainer.precision={precision}"]
+        lines_of(tmp_path / model, *words)
+        advised = "trainer.precision=bf16" in capsys.readouterr().out
+        assert advised == (has_units and precision == "fp32" and model == "cnn")
