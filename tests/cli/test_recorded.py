@@ -7,23 +7,15 @@ import shutil
 
 import pytest
 
-from clipbench.cli.main import main
 from clipbench.cli.recorded import read_recorded
 from clipbench.records.json_text import sha256
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import RUN_FILE
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    run = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", "experiment=smoke", f"hydra.run.dir={run}"]) == 0
-    return run
-
-
 @pytest.fixture
-def run(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "run")
+def run(smoke_run, tmp_path):
+    return shutil.copytree(smoke_run, tmp_path / "run")
 
 
 def change(run, **nodes):
