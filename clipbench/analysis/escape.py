@@ -29,6 +29,8 @@ def plain(text: str) -> str:
     >>> plain("relu\x1b[31m")
     'relu\\x1b[31m'
     """
+    if text.isprintable():  # a picture inside a page has a million letters
+        return text
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in text
