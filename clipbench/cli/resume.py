@@ -41,8 +41,8 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
     runs = _runs_of(path)
     recorded = read_recorded(runs[0], overrides)
     record, config = recorded.record, recorded.config
-    if len(runs) > 1:
-        config |= {"num_seeds": len(runs), "seed": _first_seed(runs)}
+    if path not in runs:
+        config |= _seeds_of_job(runs)
     typed = [*record["overrides"], *recorded.typed]
     show = partial(show_run, trust=config["trust"])
     return run_job(config, folder=path, overrides=typed, show=show)
@@ -75,8 +75,8 @@ def _runs_of(path: Path) -> list[Path]:
     return runs
 
 
-def _first_seed(runs: Sequence[Path]) -> int:
-    """Return the first of consecutive seeds of one configuration.
+def _seeds_of_job(runs: Sequence[Path]) -> dict[str, int]:
+    """Return the first seed of a job and how many it has; the last need not have begun.
 
     Raises:
         RunError: The folders are not the seeds of one job.
@@ -90,4 +90,5 @@ def _first_seed(runs: Sequence[Path]) -> int:
             where=runs[0].parent,
             remedy="Go on with each by itself: clipbench train resume=RUN.",
         )
-    return seeds[0]
+    asked = [record["config"].get("num_seeds", 1) for record in records]
+    return {"seed": seeds[0], "num_seeds": max(len(seeds), *asked)}

@@ -148,8 +148,8 @@ def _run(  # noqa: C901 -- every way to end stands here, so that none is forgott
                     end(one.path, "diverged", DIVERGED, cause=_said(lost, one.path))
     except Interrupted:
         assert stop.code is not None
-        for path in open_runs:
-            print(f"Stopped; go on with: clipbench train resume={path}", file=sys.stderr)
+        for where in {_job_of(path, config): None for path, config in configs.items()}:
+            print(f"Stopped; go on with: clipbench train resume={where}", file=sys.stderr)
         end_all("interrupted", stop.code, "stopped by a signal")
     except Diverged as error:
         end_all("diverged", DIVERGED, _said(error, *open_runs))
@@ -268,6 +268,11 @@ def _conclude(one: _Begun, data: ImageData) -> dict[str, float]:
         set_bounds(state.model, ordered(data, "train", one.config), precision=precision)
         one.run.save(state)  # in place of the one without bounds
     return conclude(one.parts, data, one.run.recorder, path=one.path, started=one.started)
+
+
+def _job_of(path: Path, config: Mapping[str, Any]) -> Path:
+    """Return what to go on with: a run by itself, or the job of several seeds that it is of."""
+    return path if config["num_seeds"] == 1 else path.parent
 
 
 def _said(error: Diverged, *paths: Path) -> str:

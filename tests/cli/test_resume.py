@@ -222,14 +222,25 @@ def test_another_number_of_threads_is_said_and_recorded(
     assert (record["threads"], record["resumed"][0]["threads"]) == (1, 2)
 
 
+@pytest.mark.parametrize("steps", [8, STEPS + 8])
 def test_a_job_of_several_seeds_is_gone_on_with_by_its_folder(
-    tmp_path: Path, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
+    steps: int,
+    tmp_path: Path,
+    stop_after: Stop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Also before the second seed has begun."""
     job, single = tmp_path / "job", tmp_path / "single"
-    stop_after(STEPS + 8)
+    stop_after(steps)
     assert train(job, "num_seeds=2") == 143
+    assert any(line.endswith(f"clipbench train resume={job}") for line in said(capsys))
     never(monkeypatch)
     assert main(["train", f"resume={job}"]) == 0
-    assert {read_run(path)["status"] for path in job.glob("seed=*")} == {"finished"}
+    assert {path.name: read_run(path)["status"] for path in job.glob("seed=*")} == {
+        "seed=0": "finished",
+        "seed=1": "finished",
+    }
+    assert not (job / "run.json").exists()
     assert train(single, "seed=1") == 0
     assert_same(job / "seed=1", single)
