@@ -21,7 +21,7 @@ from clipbench.training.loss import Loss
 
 
 class NonFiniteStep(Exception):
-    """A step's loss or gradient norm was not finite; its update was not made."""
+    """A step's loss, or a norm of its gradients or weights, was not finite; it was not made."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"loss or gradient not finite at step {step}")

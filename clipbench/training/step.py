@@ -16,7 +16,7 @@ from clipbench.optim.schedules import apply_schedule
 from clipbench.regularizers.base import Regularizer
 from clipbench.training.compiled import compiled
 from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
-from clipbench.training.gradients import clip_gradients, labelled_weights
+from clipbench.training.gradients import clip_gradients, global_norm, labelled_weights
 from clipbench.training.loss import StepLoss, count_correct, loss_for
 from clipbench.training.precision import autocast
 from clipbench.training.seed_run import SeedRun
@@ -54,6 +54,7 @@ class Step:
         self._grad_clip = grad_clip
         self._weights = labelled_weights(model)
         self._drops_out = bool(dropout_keys(model, 0))
+        self._values = [weight.value for weight in self._weights]
         self._clips, self._widths = list(sites(model).values()), annealed(model)
         self._device = self._weights[0].value.device
         self._guard = guard_for(self._device)
@@ -71,7 +72,7 @@ class Step:
             sampled: Whether losses, gradients and thresholds of this step are to be recorded.
 
         Raises:
-            Diverged: A loss or gradient was not finite; the weights are those before that step.
+            Diverged: A loss, gradient or weight was not finite; the update was not made.
         """
         (run,) = self.runs
         state, telemetry = run.state, run.telemetry
@@ -87,8 +88,10 @@ class Step:
         norm, state.grad_clip_state = clip_gradients(
             self._weights, self._grad_clip, state=state.grad_clip_state
         )
+        # Behind a clip an infinite weight can leave the loss and every gradient finite.
+        whole = norm + global_norm(self._values)
         self._check(
-            lambda: self._guard.guard(state.optimizer, loss=loss.total, norm=norm, step=state.step)
+            lambda: self._guard.guard(state.optimizer, loss=loss.total, norm=whole, step=state.step)
         )
         state.optimizer.step()
         for clip in self._clips:

@@ -132,3 +132,22 @@ def test_a_run_ends_at_the_step_that_diverged(at, tmp_path):
     assert not damaged
     assert max(record["step"] for record in records) <= at
     assert all(step <= at for step in saved)
+
+
+@pytest.mark.parametrize("name", ["fc1.linear.weight", "fc1.clip.upper.raw"])
+@pytest.mark.parametrize("at", [3, 4])
+def test_an_infinite_weight_that_a_clip_hides_ends_the_run_at_once(name, at, tmp_path):
+    """The clip's output and every gradient stay finite; logging happens every third step."""
+    data = tiny_data()
+    model = tiny_model(data)
+    steps = []
+
+    def poison():
+        steps.append(None)
+        if len(steps) == at:
+            model.get_parameter(name).data.view(-1)[0] = math.inf
+        return False
+
+    with pytest.raises(Diverged, match=name) as error:
+        tiny_run(tmp_path, epochs=4, model=model, should_stop=poison)
+    assert error.value.step == at
