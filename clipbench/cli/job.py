@@ -12,6 +12,7 @@ from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_together
 from clipbench.cli.stopping import stop_on_signals
 from clipbench.cli.summary import show_line, show_seeds
+from clipbench.records.lock import refuse_held
 from clipbench.training.memory import keep_freed_memory
 
 
@@ -56,6 +57,9 @@ def run_seeds(
     """
     seeds = range(config["seed"], config["seed"] + config["num_seeds"])
     paths = {seed: folder if len(seeds) == 1 else folder / f"seed={seed}" for seed in seeds}
+    if patience == 0:
+        for path in paths.values():
+            refuse_held(path)  # before the data is loaded; it is taken once it is needed
     codes = []
     keep_freed_memory()
     device = pick_device(config["trainer"]["device"])

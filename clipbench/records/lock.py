@@ -15,6 +15,9 @@ from pathlib import Path
 
 LOCK_FILE = ".lock"
 _PAUSE = 0.05
+_MOMENT = 0.2
+"""Seconds that are waited in any case: who only looks holds the lock for less, and a new holder
+writes its name in less."""
 _MOST_READ = 200
 
 
@@ -35,16 +38,24 @@ def exclusive(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
     """
     descriptor = _open(folder)
     try:
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + max(patience, _MOMENT)
         while not _taken(descriptor, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
-                raise Busy(f"{folder} is busy\n  {holder(folder)} writes it\n  Wait, or stop that.")
+                raise _busy(folder)
             time.sleep(_PAUSE)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, _own_name().encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def refuse_held(folder: Path) -> None:
+    """Raise ``Busy`` if somebody holds the lock of a folder: before work that would be lost."""
+    if is_held(folder):
+        time.sleep(_MOMENT)  # that may be somebody who only looks, too
+        if is_held(folder):
+            raise _busy(folder)
 
 
 def wait_until_free(folder: Path) -> None:
@@ -77,6 +88,10 @@ def holder(folder: Path) -> str:
     with open(folder / LOCK_FILE, "rb") as file:
         text = file.read(_MOST_READ).decode("utf-8", "replace")
     return "".join(letter for letter in text if letter.isprintable()) or "another process"
+
+
+def _busy(folder: Path) -> Busy:
+    return Busy(f"{folder} is busy\n  {holder(folder)} writes it\n  Wait, or stop that.")
 
 
 def _own_name() -> str:

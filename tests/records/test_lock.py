@@ -1,5 +1,6 @@
 """One writer at a time, and nothing stale after a holder's death."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from clipbench.records.lock import (
     holder,
     is_held,
     is_own,
+    refuse_held,
     wait_until_free,
 )
 
@@ -52,6 +54,25 @@ def test_a_folder_has_one_holder(tmp_path):
 def test_a_folder_without_a_lock_is_free_and_stays_untouched(tmp_path):
     assert not is_held(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_only_looks_does_not_make_a_folder_busy(tmp_path):
+    with exclusive(tmp_path):
+        pass
+    looking = os.open(tmp_path / LOCK_FILE, os.O_RDWR)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, [looking]).start()
+    with exclusive(tmp_path):
+        assert is_own(tmp_path)
+
+
+def test_a_held_folder_is_refused_without_taking_it(tmp_path, stranger):
+    with pytest.raises(Busy, match=str(stranger.pid)):
+        refuse_held(tmp_path)
+    stranger.kill()
+    stranger.join()
+    refuse_held(tmp_path)
+    refuse_held(tmp_path / "missing")
 
 
 def test_the_holder_is_named(tmp_path, stranger):
