@@ -27,20 +27,8 @@ import torch
 from clipbench.records.journal import JOURNAL_FILE, Record, read
 from clipbench.records.run_dir import RUN_FILE, read_run
 from clipbench.training.checkpoint import saved_steps
-from scripts.workload import (
-    EPOCHS,
-    INTERVAL,
-    STEPS_PER_EPOCH,
-    Attempt,
-    config_of,
-    digests,
-    in_session,
-    resuming,
-    starting,
-    temporaries,
-    unlike,
-    words,
-)
+from scripts.attempt import Attempt, in_session
+from scripts.workload import EPOCHS, INTERVAL, Workload, temporaries
 
 TRIALS, COLD, MOST_KILLS = 50, 5, 3
 AT_START = 0.1
@@ -84,24 +72,11 @@ class Trial:
         self.reached = max(self.reached, attempt.step)
 
 
-class Runs:
-    """The workload in a folder: undisturbed once, then as often as wished with kills."""
+class Kills:
+    """A workload whose runs are killed."""
 
-    def __init__(self, folder: Path, *, epochs: int = EPOCHS) -> None:
-        self.folder = folder
-        self.words = words(epochs)
-        self.config: dict[str, Any] = config_of(*self.words)
-        self.steps = epochs * STEPS_PER_EPOCH
-        with self.attempt(folder / "whole") as attempt:
-            if attempt.wait() != 0:
-                raise RuntimeError((folder / "log").read_text())
-        self.whole = digests(folder / "whole")
-
-    def attempt(self, run: Path) -> Attempt:
-        """Start a run, or go on with it."""
-        begun = (run / RUN_FILE).exists()
-        action = resuming(run) if begun else starting(self.config, run, self.words)
-        return Attempt(action, log=self.folder / "log")
+    def __init__(self, work: Workload) -> None:
+        self.work = work
 
     def killed(self, run: Path, generator: random.Random) -> Trial:
         """Kill a run up to three times, wherever it is, and let it end."""
@@ -121,12 +96,12 @@ class Runs:
         if generator.random() < AT_START:
             self._kill_after(run, trial, 0, seconds=generator.uniform(0, 0.5))
         else:
-            step = generator.randint(newest(run), self.steps)
+            step = generator.randint(newest(run), self.work.steps)
             self._kill_after(run, trial, step, seconds=generator.uniform(0, 0.02))
 
     def _kill_after(self, run: Path, trial: Trial, step: int, *, seconds: float) -> bool:
         """Kill a run so many seconds after a step; False if it ended before."""
-        with self.attempt(run) as attempt:
+        with self.work.attempt(run) as attempt:
             attempt.reach(step)
             time.sleep(seconds)
             attempt.send(signal.SIGKILL)
@@ -139,10 +114,10 @@ class Runs:
         return killed
 
     def _end(self, run: Path, trial: Trial) -> Trial:
-        with self.attempt(run) as attempt:
+        with self.work.attempt(run) as attempt:
             code = attempt.wait()
             trial.note(attempt)
-        trial.unlike = unlike(digests(run), self.whole) if code == 0 else [f"exit {code}"]
+        trial.unlike = self.work.unlike(run) if code == 0 else [f"exit {code}"]
         trial.leftovers = len(temporaries(run))
         return trial
 
@@ -160,15 +135,15 @@ def outlived(session: int) -> int:
     return len(in_session(session))
 
 
-def cold(runs: Runs, run: Path, generator: random.Random) -> Trial:
+def cold(work: Workload, run: Path, generator: random.Random) -> Trial:
     """Kill a run of the command line once; what it lost is read from its journal."""
     trial = Trial(kills=1)
     train = [sys.executable, "-m", "clipbench.cli.main", "train"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    step = generator.randint(0, runs.steps - 1)
+    step = generator.randint(0, work.steps - 1)
     first = subprocess.Popen(
-        [*train, *runs.words, f"hydra.run.dir={run}"],
+        [*train, *work.words, f"hydra.run.dir={run}"],
         start_new_session=True, env=environment, **quiet,
     )  # fmt: skip
     while newest(run) < step - INTERVAL and first.poll() is None:
@@ -178,7 +153,7 @@ def cold(runs: Runs, run: Path, generator: random.Random) -> Trial:
     first.wait()
     trial.orphans = outlived(first.pid)
     if not (run / RUN_FILE).exists():  # killed before it was a run
-        again = [*runs.words, f"hydra.run.dir={run}"]
+        again = [*work.words, f"hydra.run.dir={run}"]
     else:
         again = [f"resume={run}"]
         trial.reached = max((record["step"] for record in recorded(run)), default=0)
@@ -186,7 +161,7 @@ def cold(runs: Runs, run: Path, generator: random.Random) -> Trial:
     if trial.reached:
         resumed = read_run(run)["resumed"]
         trial.lost = trial.reached - (resumed[-1]["step"] if resumed else 0)
-    trial.unlike = unlike(digests(run), runs.whole) if code == 0 else [f"exit {code}"]
+    trial.unlike = work.unlike(run) if code == 0 else [f"exit {code}"]
     trial.leftovers = len(temporaries(run))
     return trial
 
@@ -236,15 +211,16 @@ def main(trials: int = TRIALS, epochs: int = EPOCHS) -> int:
         system = Path(name, "tmp")
         system.mkdir()
         os.environ["TMPDIR"] = str(system)
-        runs = Runs(Path(name), epochs=epochs)
-        done = [shown(f"trial {n}", runs.killed(Path(name, f"run{n}"), generator))
+        work = Workload(Path(name), epochs=epochs)
+        kills = Kills(work)
+        done = [shown(f"trial {n}", kills.killed(Path(name, f"run{n}"), generator))
                 for n in range(1, trials + 1)]  # fmt: skip
-        colds = [shown(f"cold {n}", cold(runs, Path(name, f"cold{n}"), generator))
+        colds = [shown(f"cold {n}", cold(work, Path(name, f"cold{n}"), generator))
                  for n in range(1, COLD + 1)]  # fmt: skip
-        worn = shown("worn", runs.worn(Path(name, "worn")))
+        worn = shown("worn", kills.worn(Path(name, "worn")))
         clean = grown([*done, *colds, worn], worn, strays=len(list(system.iterdir())))
-    kills = sum(trial.kills for trial in done)
-    print(f"{kills} kills in {trials} trials; {time.monotonic() - started:.0f} s")
+    sent = sum(trial.kills for trial in done)
+    print(f"{sent} kills in {trials} trials; {time.monotonic() - started:.0f} s")
     print(f"through the command line: {sum(trial.same for trial in colds)} of {COLD} the same")
     print(f"the same: {sum(trial.same for trial in done)} of {trials}")
     return 0 if clean and all(trial.same for trial in (*done, *colds, worn)) else 1
