@@ -50,12 +50,20 @@ class Workload:
         folder: Holds all its runs.
         epochs: How long it is.
         seeds: How many, one after the other.
+        more: What else is typed; the steps are those of the workload without it.
     """
 
-    def __init__(self, folder: Path, *, epochs: int = EPOCHS, seeds: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        epochs: int = EPOCHS,
+        seeds: int = 1,
+        more: tuple[str, ...] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.seeds, self.steps = folder, seeds, epochs * STEPS_PER_EPOCH
-        self.words = (*WORDS, f"trainer.epochs={epochs}", f"num_seeds={seeds}")
+        self.words = (*_without(more), *more, f"trainer.epochs={epochs}", f"num_seeds={seeds}")
         self._config = compose(self.words).jobs[0].config
         whole = folder / "whole"
         with self.attempt(whole) as attempt:
@@ -90,6 +98,17 @@ class Workload:
 
     def _resume(self, job: Path) -> int:
         return clipbench(["train", f"resume={job}"])
+
+
+def _without(more: tuple[str, ...]) -> list[str]:
+    """Return the words of the workload whose keys are not typed otherwise."""
+    keys = {word.partition("=")[0] for word in more}
+    drop = {"model"} & keys
+    return [
+        word
+        for word in WORDS
+        if (key := word.partition("=")[0]) not in keys and key.partition(".")[0] not in drop
+    ]
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from scripts.campaign_determinism import again, places_of, with_stops, workload
 from scripts.campaign_divergence import fault, poisons
 from scripts.campaign_kills import Kills
 from scripts.campaign_races import race
@@ -46,3 +47,9 @@ def test_of_two_starts_in_one_folder_one_runs(work):
 def test_a_number_that_is_not_finite_ends_a_run_in_its_step(work, name):
     number = [*poisons()].index(name)
     assert fault(work, work.folder / f"poisoned{number}", poisons()[name]) == ""
+
+
+def test_a_run_repeats_and_stops_at_the_ends_of_an_epoch_change_nothing(tmp_path):
+    work = workload(tmp_path, "learnable", "cnn", epochs=1)
+    assert again(work) == []
+    assert with_stops(work, places_of(1, random.Random(0))) == []
