@@ -83,7 +83,7 @@ def forget_attempts(path: Path) -> None:
 
 def _warn_of_other_threads(path: Path) -> None:
     """Warn where the numbers may differ from those of a run that was never stopped."""
-    before, now = read_run(path)["threads"], torch.get_num_threads()
+    before, now = read_run(path).get("threads"), torch.get_num_threads()
     if before != now:
         _log.warning(
             "%s was begun with %s threads and goes on with %s: its numbers may differ in the last "

@@ -84,7 +84,7 @@ def threshold_lines(
 
 def precision_lines(record: Manifest, *, trust: Sequence[str] = ()) -> list[str]:
     """Return a line where another precision would have made the run shorter on its device."""
-    config, device = record["config"], torch.device(record["device"])
+    config, device = record["config"], torch.device(record.get("device", "cpu"))
     if config["trainer"]["precision"] == "bf16":
         return []
     shape, seed = record["data"]["shape"], record["seed"]

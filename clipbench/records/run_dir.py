@@ -12,7 +12,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Self, TypedDict, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    Self,
+    TypedDict,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from clipbench.records import provenance
 from clipbench.records.config_hash import Config, changed_keys, config_hash, group_hash
@@ -28,8 +37,18 @@ Status = Literal["running", "finished", "failed", "diverged", "interrupted"]
 _NAMED_KEYS = 6
 
 
-class Manifest(TypedDict):
-    """What readers rely on in a manifest; it holds more: commit, versions, machine, times."""
+class _HowItRan(TypedDict, total=False):
+    """What a run that is taken up again must have; readers can do without."""
+
+    device: str
+    threads: int
+    stack: int
+    resumed: list[dict[str, Any]]
+    times: dict[str, Any]
+
+
+class Manifest(_HowItRan):
+    """What readers rely on in a manifest; it holds more: commit, versions, machine."""
 
     status: Status
     config: dict[str, Any]
@@ -37,12 +56,7 @@ class Manifest(TypedDict):
     config_hash: str
     group: str
     seed: int
-    device: str
-    threads: int
-    stack: int
-    resumed: list[dict[str, Any]]
     data: dict[str, Any]
-    times: dict[str, Any]
     cause: str | None
     results: dict[str, float]
 
@@ -92,9 +106,9 @@ class RunDirectory:
         resumed: list[Json] = []
         started = _now()
         if resumed_at is not None:
-            before = read_run(path)
+            before = cast(dict[str, Any], read_run(path))
             at: dict[str, Json] = {"step": resumed_at, "time": started}
-            resumed = [*before["resumed"], at | {"device": device, "threads": threads}]
+            resumed = [*before.get("resumed", []), at | {"device": device, "threads": threads}]
             device, threads = before["device"], before["threads"]
             started = before["times"]["started"]
         make_folder(path)
@@ -220,7 +234,12 @@ def _is_manifest(document: Mapping[str, object]) -> bool:
     kinds = {key: get_origin(kind) or kind for key, kind in get_type_hints(Manifest).items()}
     results = document.get("results")
     return (
-        all(isinstance(document.get(key), _KINDS.get(kind, kind)) for key, kind in kinds.items())
+        document.keys() >= Manifest.__required_keys__
+        and all(
+            isinstance(document[key], _KINDS.get(kind, kind))
+            for key, kind in kinds.items()
+            if key in document
+        )
         and document["status"] in get_args(Status)
         and isinstance(results, dict)
         and all(isinstance(unspell(value), int | float) for value in results.values())
