@@ -106,8 +106,9 @@ def compose(
 def refused_by_parts(config: dict[str, Any]) -> list[str]:
     """Return what clips, optimizers and schedules refuse in a checked configuration."""
     from clipbench.cli.assemble import trial_faults  # slow to import, and mostly not needed
+    from clipbench.cli.stacks import stack_faults
 
-    return trial_faults(config)
+    return trial_faults(config) or stack_faults(config)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ OUTPUTS = Path("outputs")
 RESERVED = "runs"
 # Left out of a folder's name: they do not change the result, or they are in the path already.
 SILENT = ("name", "trust", "seed", "num_seeds", "data.root", "data.offline", "trainer.device",
-          "trainer.log_every", "trainer.save_every")  # fmt: skip
+          "trainer.stack", "trainer.log_every", "trainer.save_every")  # fmt: skip
 MAX_LENGTH = 120
 
 

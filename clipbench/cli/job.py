@@ -1,4 +1,4 @@
-"""One job: its seeds one after the other, each in its own run directory."""
+"""One job: its seeds, stacked or one after the other, each in its own run directory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from clipbench.cli.assemble import load_data, pick_device
 from clipbench.cli.audited import audit_at_start
 from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_together
+from clipbench.cli.stacks import chosen_stack, groups_of
 from clipbench.cli.stopping import stop_on_signals
 from clipbench.cli.summary import show_line, show_seeds
 from clipbench.records.lock import refuse_held
@@ -60,28 +61,31 @@ def run_seeds(
     if patience == 0:
         for path in paths.values():
             refuse_held(path)  # before the data is loaded; it is taken once it is needed
-    codes = []
+    codes: list[int] = []
     keep_freed_memory()
     device = pick_device(config["trainer"]["device"])
     with stop_on_signals() as stop:
         audit = audit_at_start(config)
         data = load_data(config).to(device)
-        for seed, path in paths.items():
-            own = {**config, "seed": seed}
-            code = run_together(
-                {path: own},
+        stack = chosen_stack(config, list(paths.values()), data)
+        for group in groups_of(list(paths.items()), stack):
+            ended = run_together(
+                {path: {**config, "seed": seed} for seed, path in group},
                 data,
                 audit=audit,
                 overrides=overrides,
                 stop=stop,
+                stack=stack,
                 rerun=rerun,
                 patience=patience,
-            )[path]
-            if code not in (DONE, DIVERGED):
-                return code
-            if code == DONE:
-                show(path) if len(seeds) == 1 else show_line(path)
-            codes.append(code)
+            )
+            for path, code in ended.items():
+                if code == DONE:
+                    show(path) if len(seeds) == 1 else show_line(path)
+            codes += ended.values()
+            failed = [code for code in codes if code not in (DONE, DIVERGED)]
+            if failed:
+                return failed[0]
     if len(seeds) > 1:
         show_seeds(list(paths.values()))
     return max(codes)

@@ -22,6 +22,7 @@ MAY_CHANGE = (
     "data.offline",
     "trainer.device",
     "trainer.save_every",
+    "trainer.stack",
     "trust",
 )
 

@@ -22,6 +22,7 @@ from clipbench.cli.progress import progress
 from clipbench.cli.resumption import CHECKPOINTS, forget_attempts, newest_common
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
+from clipbench.data.stacked_batches import StackedBatches
 from clipbench.records.lock import exclusive
 from clipbench.records.recorder import Recorder
 from clipbench.records.run_dir import (
@@ -38,6 +39,7 @@ from clipbench.training.compiled import NoCompiler
 from clipbench.training.finite import Diverged
 from clipbench.training.loop import Interrupted, train
 from clipbench.training.seed_run import SeedRun
+from clipbench.training.stacked import StackedStep
 from clipbench.training.state import TrainState
 from clipbench.training.step import Step
 
@@ -60,6 +62,11 @@ class _Begun:
     run: SeedRun
     started: float
 
+    @property
+    def total_steps(self) -> int:
+        """Updates of the whole run."""
+        return int(self.config["trainer"]["epochs"] * self.parts.train_batches.steps_per_epoch)
+
 
 def run_together(
     configs: Mapping[Path, Mapping[str, Any]],
@@ -68,6 +75,7 @@ def run_together(
     audit: Mapping[str, Any],
     overrides: Sequence[str],
     stop: StopRequest,
+    stack: int = 1,
     rerun: Sequence[str] = (),
     patience: float = 0.0,
 ) -> dict[Path, int]:
@@ -81,6 +89,7 @@ def run_together(
         audit: What the audit before training found.
         overrides: What the user typed.
         stop: Tells whether to stop between two steps.
+        stack: How many seeds train as one stack, those that have ended included; 1 for none.
         rerun: Results that are thrown away and made again: ``finished``, ``diverged``.
         patience: Seconds to wait for another process that still writes there.
 
@@ -104,7 +113,7 @@ def run_together(
             print(f"{path}: {ended} already; repeat it with: clipbench rerun {path}")
             codes[path] = DONE if ended == "finished" else DIVERGED
         if left:
-            codes |= _run(left, data, stop=stop, audit=audit, overrides=overrides)
+            codes |= _run(left, data, stop=stop, stack=stack, audit=audit, overrides=overrides)
     return {path: codes[path] for path in configs}
 
 
@@ -113,12 +122,13 @@ def _run(  # noqa: C901 -- every way to end stands here, so that none is forgott
     data: ImageData,
     *,
     stop: StopRequest,
+    stack: int,
     **typed: Any,  # noqa: ANN401
 ) -> dict[Path, int]:
     """Train seeds and write how each ended, whatever happens."""
     saved = newest_common(list(configs))
     open_runs = {
-        path: _open(config, data, path, stack=len(configs), saved=saved.get(path), **typed)
+        path: _open(config, data, path, stack=stack, saved=saved.get(path), **typed)
         for path, config in configs.items()
     }
     codes = {}
@@ -137,7 +147,7 @@ def _run(  # noqa: C901 -- every way to end stands here, so that none is forgott
                 _begin(path, config, data, saved.get(path), recorders)
                 for path, config in configs.items()
             ]
-            _train(begun, data, stop=stop)
+            _train(begun, data, stop=stop, stacked=stack > 1)
             for one in begun:
                 lost = one.run.diverged
                 results = _conclude(one, data) if lost is None else {}
@@ -227,14 +237,14 @@ def _begin(
     return _Begun(path, config, parts, run, started)
 
 
-def _train(begun: Sequence[_Begun], data: ImageData, *, stop: StopRequest) -> None:
+def _train(begun: Sequence[_Begun], data: ImageData, *, stop: StopRequest, stacked: bool) -> None:
     first = begun[0]
     trainer, epochs = first.config["trainer"], first.config["trainer"]["epochs"]
     batches = first.parts.train_batches
     seeds = "+".join(str(one.config["seed"]) for one in begun)
     steps = batches.steps_per_epoch
     watching = progress(epochs=epochs, steps_per_epoch=steps, label=f"{data.name} seed {seeds}")
-    update = _update_of(begun)
+    update = _stack_of(begun) if stacked else _step_of(begun)
     try:
         with watching as shown:
             train(
@@ -249,12 +259,23 @@ def _train(begun: Sequence[_Begun], data: ImageData, *, stop: StopRequest) -> No
         update.close()
 
 
-def _update_of(begun: Sequence[_Begun]) -> Step:
+def _stack_of(begun: Sequence[_Begun]) -> StackedStep:
+    first = begun[0]
+    return StackedStep(
+        [one.run for one in begun],
+        batches=StackedBatches([one.parts.train_batches for one in begun]),
+        total_steps=first.total_steps,
+        grad_clip=first.parts.grad_clip,
+        regularizer=first.parts.regularizer,
+    )
+
+
+def _step_of(begun: Sequence[_Begun]) -> Step:
     (one,) = begun
     return Step(
         one.run,
         batches=one.parts.train_batches,
-        total_steps=one.config["trainer"]["epochs"] * one.parts.train_batches.steps_per_epoch,
+        total_steps=one.total_steps,
         grad_clip=one.parts.grad_clip,
         regularizer=one.parts.regularizer,
         compile_model=one.config["trainer"]["compile"],

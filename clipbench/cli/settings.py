@@ -38,6 +38,8 @@ class Trainer:
         batch_size: Images per optimizer step.
         precision: Of the forward and backward pass: ``fp32``, or ``bf16`` with float32 weights.
         compile: Whether that pass is compiled, which takes up to a minute before the first step.
+        stack: How many seeds of a job train at once in one pass: ``auto`` (by a fixed rule on
+            device, model and size), ``off``, or at most so many.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         log_every: Steps between two samples of loss, thresholds and gradient norm.
         save_every: Steps between two checkpoints within an epoch; null for one at its end alone.
@@ -47,6 +49,7 @@ class Trainer:
     batch_size: Annotated[int, Ge(1)]
     precision: Literal["fp32", "bf16"]
     compile: bool
+    stack: Literal["auto", "off"] | Annotated[int, Ge(2)]
     device: Device
     log_every: Annotated[int, Ge(1)]
     save_every: Annotated[int, Ge(1)] | None

@@ -17,7 +17,7 @@ from clipbench.data.images import Split, normalize
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What was drawn for one epoch: the order of the samples and the table of augmentations."""
 
     order: Tensor
@@ -73,7 +73,7 @@ class ShuffledBatches:
             epoch: Decides the order.
             first: The batch to begin with; those before it are skipped.
         """
-        plan = self._plan(epoch)
+        plan = self.plan(epoch)
         for index in range(first, self.steps_per_epoch):
             yield self._take(plan, index)
 
@@ -85,28 +85,36 @@ class ShuffledBatches:
         """
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"an epoch has {self.steps_per_epoch} batches, got index {index}")
-        return self._take(self._plan(epoch), index)
+        return self._take(self.plan(epoch), index)
 
-    def _plan(self, epoch: int) -> _Plan:
+    def plan(self, epoch: int) -> Plan:
+        """Draw what an epoch needs."""
         # Drawn on the CPU, so that every device sees the same; moved once an epoch.
         device = self.split.labels.device
         order = torch.randperm(len(self.split), generator=self.generator_for("order", epoch))
         if self.augment is None:
-            return _Plan(order.to(device), None)
+            return Plan(order.to(device), None)
         size = self.split.images.shape[-1]
         table = self.augment.table(len(self.split), size, self.generator_for("augment", epoch))
-        return _Plan(order.to(device), table.to(device))
+        return Plan(order.to(device), table.to(device))
 
-    def _take(self, plan: _Plan, index: int) -> tuple[Tensor, Tensor]:
+    def rows(self, plan: Plan, index: int) -> tuple[Tensor, Tensor | None]:
+        """Return which samples make up a batch, and their rows of the augmentation table."""
         chosen = plan.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return chosen, None if plan.table is None else plan.table.index_select(0, chosen)
+
+    def take(self, chosen: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return images, augmented and normalised, and labels of chosen samples."""
         # Copies whole images, which indexing by a tensor does byte by byte.
         images = self.split.images.index_select(0, chosen)
         labels = self.split.labels.index_select(0, chosen)
-        if self.augment is None or plan.table is None:
+        if self.augment is None or rows is None:
             return normalize(images, self.mean, self.std), labels
-        rows = plan.table.index_select(0, chosen)
         images = normalize(self.augment.apply(images, rows), self.mean, self.std)
         return self.augment.cut(images, rows), labels
+
+    def _take(self, plan: Plan, index: int) -> tuple[Tensor, Tensor]:
+        return self.take(*self.rows(plan, index))
 
 
 class OrderedBatches:

@@ -135,8 +135,11 @@ def can_act(regularizer: Regularizer, clip: Clip) -> bool:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy (nats) of ``logits (N, K)`` against ``labels (N,)``."""
-    return F.cross_entropy(logits.float(), labels)
+    """Return the mean cross-entropy (nats) of ``logits (N, K)`` against ``labels (N,)``.
+
+    In float32 at least.
+    """
+    return F.cross_entropy(logits.to(torch.promote_types(logits.dtype, torch.float32)), labels)
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:

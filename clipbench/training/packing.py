@@ -32,7 +32,7 @@ def pack(state: Mapping[str, Any]) -> bytes:
         if not _is_plain(value):
             raise TypeError(f"A state holds tensors and plain values; {key} is {_kind(value)}.")
     buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
+    torch.save(_apart(state), buffer)
     return wrap(buffer.getbuffer(), version=FORMAT)
 
 
@@ -88,6 +88,18 @@ def leaves(state: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             items = value.items() if isinstance(value, dict) else enumerate(value)
             inside = [(f"{key}.{name}" if key else str(name), held) for name, held in items]
             waiting.extend(reversed(inside))
+
+
+def _apart(value: Any) -> Any:  # noqa: ANN401 -- whatever a state holds
+    """Copy tensors that are a part of larger ones: torch would save the larger ones whole."""
+    if isinstance(value, Tensor):
+        whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
+        return value if whole else value.clone()
+    if isinstance(value, Mapping):
+        return {key: _apart(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_apart(item) for item in value)
+    return value
 
 
 def _may_be_infinite(key: str) -> bool:

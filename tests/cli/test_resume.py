@@ -233,7 +233,7 @@ def test_a_job_of_several_seeds_is_gone_on_with_by_its_folder(
     """Also before the second seed has begun."""
     job, single = tmp_path / "job", tmp_path / "single"
     stop_after(steps)
-    assert train(job, "num_seeds=2") == 143
+    assert train(job, "num_seeds=2", "trainer.stack=off") == 143
     assert any(line.endswith(f"clipbench train resume={job}") for line in said(capsys))
     never(monkeypatch)
     assert main(["train", f"resume={job}"]) == 0

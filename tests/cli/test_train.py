@@ -195,7 +195,7 @@ def test_a_directory_of_another_configuration_is_refused(run, capsys):
 
 
 def test_several_seeds_are_the_single_runs(run, tmp_path, capsys):
-    assert train(tmp_path / "job", "num_seeds=2") == 0
+    assert train(tmp_path / "job", "num_seeds=2", "trainer.stack=off") == 0
     assert journal(tmp_path / "job" / "seed=0") == journal(run)
     assert read_run(tmp_path / "job" / "seed=1")["seed"] == 1
     assert "(n = 2)" in capsys.readouterr().out

@@ -1,0 +1,52 @@
+"""How many seeds train as one stack where the user leaves it open: one table, and no clock.
+
+A stack pays where a step costs more in launching small operations than in arithmetic: one pass then
+launches them once for all seeds. A larger step fills the processor by itself. The size of a step is
+taken as parameters times images a batch, to which the arithmetic of an MLP is proportional; for a
+network with convolutions, which use each parameter at many places, the table has its own limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Up to which size a stack pays.
+
+    Attributes:
+        size: Parameters times images a batch, of one seed.
+        seeds: The most seeds of one stack.
+    """
+
+    size: float
+    seeds: int
+
+
+LIMITS: dict[tuple[str, str], Limit] = {
+    ("cpu", "clipbench.models.mlp.MLP"): Limit(size=20e6, seeds=16),
+}
+"""By type of device and model; what is not in the table trains alone."""
+
+
+def stack_size(*, device: str, model: str, parameters: int, batch_size: int, seeds: int) -> int:
+    """Return how many of ``seeds`` train as one stack; 1 for each alone.
+
+    >>> ten = {"device": "cpu", "model": "clipbench.models.mlp.MLP", "seeds": 10}
+    >>> stack_size(**ten, parameters=51_000, batch_size=128)
+    10
+    >>> stack_size(**ten, parameters=1_000_000, batch_size=128)
+    1
+
+    Args:
+        device: Its type: ``cpu``, ``cuda``, ``mps``.
+        model: The dotted path of its class.
+        parameters: Of one model.
+        batch_size: Images a batch of one seed.
+        seeds: How many there are to share out among.
+    """
+    limit = LIMITS.get((device, model))
+    if limit is None or parameters * batch_size > limit.size:
+        return 1
+    return min(seeds, limit.seeds)
