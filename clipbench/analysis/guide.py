@@ -30,11 +30,12 @@ _SATURATION = "test/saturation/"
 
 @dataclass(frozen=True)
 class Line:
-    """An arm, what it is compared in, and the histories of all its runs."""
+    """An arm, what it is compared in, the histories of all its runs, and where sites were seen."""
 
     arm: Arm
     comparison: Comparison
     histories: Mapping[Path, History]
+    test: bool = True
 
     def over_seeds(self, measure: Callable[[Run], float]) -> Estimate:
         """Estimate a measure over the seeds that gave a number."""
@@ -47,7 +48,7 @@ class Line:
 
 
 def _beyond(line: Line) -> Cell:
-    part = "test/" if on_test(line.comparison) else ""
+    part = "test/" if line.test else ""
     return mean_cell(
         line.over_seeds(lambda run: measures.saturation(run.results, part=part)), percent
     )
@@ -181,11 +182,12 @@ def guide_table(
     comparison: Comparison, *, histories: Mapping[Path, History], keys: Iterable[str] = tuple(CELLS)
 ) -> Table:
     """Make the guide to one comparison."""
-    columns = columns_for(comparison.metric, test=on_test(comparison))
+    test = on_test(comparison)
+    columns = columns_for(comparison.metric, test=test)
     chosen = list(keys)
     rows = []
     for arm in arms_of(comparison):
-        line = Line(arm, comparison, histories)
+        line = Line(arm, comparison, histories, test)
         rows.append(Row(arm.label, arm.clip, {key: CELLS[key](line) for key in chosen}))
     return Table(", ".join(comparison.block), [columns[key] for key in chosen], rows)
 

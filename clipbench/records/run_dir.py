@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import (
@@ -231,19 +232,24 @@ def _parse_manifest(file: Path, content: bytes) -> dict[str, Json]:
 
 def _is_manifest(document: Mapping[str, object]) -> bool:
     """Tell whether a document has the parts that readers rely on: anybody can make a digest."""
-    kinds = {key: get_origin(kind) or kind for key, kind in get_type_hints(Manifest).items()}
     results = document.get("results")
     return (
         document.keys() >= Manifest.__required_keys__
         and all(
             isinstance(document[key], _KINDS.get(kind, kind))
-            for key, kind in kinds.items()
+            for key, kind in _kinds().items()
             if key in document
         )
         and document["status"] in get_args(Status)
         and isinstance(results, dict)
         and all(isinstance(unspell(value), int | float) for value in results.values())
     )
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    hints = get_type_hints(Manifest)
+    return {key: get_origin(kind) or kind for key, kind in hints.items()}
 
 
 def _unusable(file: Path, why: str) -> RunError:
