@@ -212,9 +212,8 @@ def second_signals(stopping: Stops) -> list[bool]:
             for _ in range(TWICE):
                 stop = stopping.twice(number, other)
                 in_time = stop.code in SIGNALS.values() and stop.seconds <= AT_ONCE
-                good.append(
-                    shown(f"{number.name}, {other.name}", stop, in_time and not stop.unlike)
-                )
+                whole = stop.status in ("interrupted", "running") and not stop.unlike
+                good.append(shown(f"{number.name}, {other.name}", stop, in_time and whole))
     return good
 
 

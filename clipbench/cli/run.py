@@ -163,6 +163,12 @@ def _run(  # noqa: C901 -- every way to end stands here, so that none is forgott
         end_all("interrupted", stop.code, "stopped by a signal")
     except Diverged as error:
         end_all("diverged", DIVERGED, _said(error, *open_runs))
+    except SystemExit as error:
+        if stop.code is None:
+            end_all("failed", USAGE, describe(error) or "SystemExit")
+        else:
+            end_all("interrupted", stop.code, "stopped by a second signal")
+        raise
     except BaseException as error:
         hint = _user_hint(error, data.train.images.device, configs)
         end_all("failed", USAGE, hint or describe(error) or type(error).__name__)

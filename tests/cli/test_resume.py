@@ -113,6 +113,24 @@ def test_one_stop_changes_nothing(
     assert (record["status"], len(record["resumed"])) == ("finished", 1)
 
 
+def test_a_second_signal_interrupts_a_run_and_does_not_fail_it(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def asked_twice(request: StopRequest) -> bool:
+        request.code = 143
+        raise SystemExit(143)  # as the handler does, wherever the run is
+
+    monkeypatch.setattr(StopRequest, "__call__", asked_twice)
+    assert train(run) == 143
+    record = read_run(run)
+    assert (record["status"], record["cause"]) == ("interrupted", "stopped by a second signal")
+    never(monkeypatch)
+    assert main(["train", f"resume={run}"]) == 0
+    assert_same(run, whole)
+
+
 def test_many_stops_change_nothing_and_leave_one_curve(
     whole: Path, tmp_path: Path, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
