@@ -1,0 +1,18 @@
+"""A fast slice of the campaign that switches off each defence and looks for a test that is red."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.campaign_mutations import DEFENCES, HOME, copied, switched_off
+
+
+def test_each_defence_and_its_test_stand_where_the_campaign_looks_for_them():
+    for one in DEFENCES:
+        file, _, test = one.test.partition("::")
+        assert (HOME / "clipbench" / one.file).read_text().count(one.line) == 1, one.name
+        assert f"def {test.partition('[')[0]}(" in (HOME / file).read_text(), one.name
+
+
+def test_one_that_is_switched_off_turns_its_test_red(tmp_path: Path):
+    assert switched_off(copied(tmp_path / "copy"), DEFENCES[0]) == ""
