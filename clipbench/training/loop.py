@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Protocol
 
@@ -125,26 +126,34 @@ def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
     """
     right = [run.state.correct.item() for run in update.runs]  # waits for the device
     trained = perf_counter()
+    scalars = {}
     for run, correct in zip(update.runs, right, strict=True):
         seconds = (trained - started) / len(update.runs)
         began = perf_counter()
         validation = run.validate()
-        run.end_epoch(
-            {
-                "train/accuracy": correct / update.batches.images_per_epoch,
-                "val/loss": validation.loss,
-                "val/accuracy": validation.accuracy,
-                "speed/images_per_second": trained_on / seconds,
-                "seconds/train": seconds,
-                "seconds/validation": perf_counter() - began,
-            }
-        )
+        scalars[run.state.seed] = {
+            "train/accuracy": correct / update.batches.images_per_epoch,
+            "val/loss": validation.loss,
+            "val/accuracy": validation.accuracy,
+            "speed/images_per_second": trained_on / seconds,
+            "seconds/train": seconds,
+            "seconds/validation": perf_counter() - began,
+        }
+    _side_by_side(update.runs, lambda run: run.end_epoch(scalars[run.state.seed]))
 
 
 def _save(update: Update) -> None:
     update.check()
-    for run in update.runs:
-        run.save(run.state)
+    _side_by_side(update.runs, lambda run: run.save(run.state))
+
+
+def _side_by_side(runs: Sequence[SeedRun], work: Callable[[SeedRun], None]) -> None:
+    """Do for every seed what waits for the disk: for all of a stack at the same time."""
+    if len(runs) == 1:
+        work(runs[0])
+        return
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, runs))
 
 
 def _flush(runs: Sequence[SeedRun]) -> None:
