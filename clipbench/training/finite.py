@@ -9,7 +9,7 @@ ever made from a loss or a gradient that is not finite.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -77,6 +77,11 @@ Guard = StopAtOnce | StopWhenRead
 def guard_for(device: torch.device) -> Guard:
     """Return the guard that costs least on this device."""
     return StopAtOnce() if device.type == "cpu" else StopWhenRead(device)
+
+
+def sum_of(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the sum of all elements, 0-d: not finite if one of them is not, and cheap."""
+    return torch.stack([tensor.sum() for tensor in tensors]).sum()
 
 
 def first_fault(

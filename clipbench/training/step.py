@@ -15,8 +15,8 @@ from clipbench.models.dropout import dropout_keys, set_dropout_keys
 from clipbench.optim.schedules import apply_schedule
 from clipbench.regularizers.base import Regularizer
 from clipbench.training.compiled import compiled
-from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
-from clipbench.training.gradients import clip_gradients, global_norm, labelled_weights
+from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for, sum_of
+from clipbench.training.gradients import clip_gradients, labelled_weights
 from clipbench.training.loss import StepLoss, count_correct, loss_for
 from clipbench.training.precision import autocast
 from clipbench.training.seed_run import SeedRun
@@ -54,7 +54,7 @@ class Step:
         self._grad_clip = grad_clip
         self._weights = labelled_weights(model)
         self._drops_out = bool(dropout_keys(model, 0))
-        self._values = [weight.value for weight in self._weights]
+        self._values = [weight.value.detach() for weight in self._weights]
         self._clips, self._widths = list(sites(model).values()), annealed(model)
         self._device = self._weights[0].value.device
         self._guard = guard_for(self._device)
@@ -89,7 +89,7 @@ class Step:
             self._weights, self._grad_clip, state=state.grad_clip_state
         )
         # Behind a clip an infinite weight can leave the loss and every gradient finite.
-        whole = norm + global_norm(self._values)
+        whole = norm + sum_of(self._values)
         self._check(
             lambda: self._guard.guard(state.optimizer, loss=loss.total, norm=whole, step=state.step)
         )
