@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from clipbench.records.journal import JOURNAL_FILE, cut_back
 from clipbench.records.reading import RunError
 from clipbench.records.run_dir import read_run
 from clipbench.training.checkpoint import read_at, read_checkpoint, saved_steps
+from clipbench.training.state import TrainState, refuse_foreign
+from clipbench.training.weights import load_weights
 
 CHECKPOINTS = "checkpoints"
 
@@ -55,6 +57,8 @@ def newest_common(paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     else:
         states = _of_one_step(paths, sorted(set.intersection(*steps), reverse=True))
     for path, state in states.items():
+        _refuse_foreign(path, state)
+    for path, state in states.items():
         cut_back(path / JOURNAL_FILE, state["journal"])
         print(f"{path}: goes on at step {state['step']}", file=sys.stderr)
     _warn_of_other_threads(paths[0])
@@ -71,6 +75,35 @@ def _of_one_step(paths: Sequence[Path], steps: Sequence[int]) -> dict[Path, dict
         "The seeds of this job have no good checkpoint of one step in common.",
         where=paths[0].parent,
         remedy="Go on with each by itself: clipbench train resume=RUN, or trainer.stack=off.",
+    )
+
+
+def load_saved(into: TrainState, saved: Mapping[str, Any], *, path: Path) -> None:
+    """Put a run into the state that was saved.
+
+    Raises:
+        RunError: It is the state of another model, optimizer or gradient clip.
+    """
+    where = path / CHECKPOINTS
+    load_weights(into.model, saved["model"], where=where)
+    try:
+        into.load_state_dict(dict(saved))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise _foreign(path, str(error).splitlines()[0]) from error
+
+
+def _refuse_foreign(path: Path, state: Mapping[str, Any]) -> None:
+    try:
+        refuse_foreign(state, seed=read_run(path)["seed"])
+    except ValueError as error:
+        raise _foreign(path, str(error)) from error
+
+
+def _foreign(path: Path, fault: str) -> RunError:
+    return RunError(
+        f"The checkpoint is not one of this run: {fault}.",
+        where=path / CHECKPOINTS,
+        remedy="Restore one from a copy, or repeat the run: clipbench rerun.",
     )
 
 

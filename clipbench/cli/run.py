@@ -19,7 +19,12 @@ from clipbench.cli.conclusion import conclude
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, describe
 from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
-from clipbench.cli.resumption import CHECKPOINTS, forget_attempts, newest_common
+from clipbench.cli.resumption import (
+    CHECKPOINTS,
+    forget_attempts,
+    load_saved,
+    newest_common,
+)
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
 from clipbench.data.stacked_batches import StackedBatches
@@ -217,7 +222,7 @@ def _begin(
     device = data.train.images.device
     parts = assemble(config, data, seed=config["seed"], device=device)
     if saved is not None:
-        parts.state.load_state_dict(dict(saved))
+        load_saved(parts.state, saved, path=path)
         started -= parts.state.seconds
     recorder = recorders.enter_context(Recorder(path))
     if saved is None:

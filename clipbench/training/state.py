@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,6 +13,52 @@ from torch.optim import Optimizer
 from clipbench.grad_clips.base import State
 from clipbench.optim.schedules import Schedule
 from clipbench.records.json_text import spell, unspell
+
+_LONGEST = 200
+
+
+_KINDS: dict[str, Any] = {
+    "model": dict,
+    "optimizer": dict,
+    "seed": int,
+    "epoch": int,
+    "step": int,
+    "grad_clip_state": dict,
+    "correct": int,
+    "unreported": dict,
+    "last": dict,
+    "best": float | None,
+    "seconds": float,
+    "journal": int,
+}
+"""What a saved state holds; ``journal`` is the size that the journal had then."""
+
+
+def refuse_foreign(saved: Mapping[str, Any], *, seed: int) -> None:
+    """Make sure that a saved state has all its parts and is one of a seed.
+
+    Raises:
+        ValueError: It is not; the part is named.
+    """
+    for key, kind in _KINDS.items():
+        if key not in saved:
+            raise ValueError(f"{key} is missing")
+        value = saved[key]
+        negative = kind is int and isinstance(value, int) and value < 0
+        if not isinstance(value, kind) or isinstance(value, bool) or negative:
+            raise ValueError(f"{key} cannot be {value!r}"[:_LONGEST])
+    if saved["seed"] != seed:
+        raise ValueError(f"seed is {saved['seed']}, not {seed}")
+    _refuse_entries(saved)
+
+
+def _refuse_entries(saved: Mapping[str, Any]) -> None:
+    for tag, losses in saved["unreported"].items():
+        if not isinstance(losses, Tensor) or losses.dim() != 1:
+            raise ValueError(f"unreported.{tag} holds no losses")
+    for tag, value in cast(dict[str, object], unspell(saved["last"])).items():
+        if not isinstance(value, float):
+            raise ValueError(f"last.{tag} is no number")
 
 
 @dataclass
@@ -68,11 +115,12 @@ class TrainState:
 
         Raises:
             KeyError: A part is missing.
-            RuntimeError: The state is that of another model or another gradient clip.
+            RuntimeError: The state is that of another model, optimizer or gradient clip.
         """
         grad_clip_state = self._placed(state["grad_clip_state"])
         self.model.load_state_dict(state["model"], strict=True)
         self.optimizer.load_state_dict(state["optimizer"])
+        self._refuse_other_shapes()
         self.seed, self.epoch, self.step = state["seed"], state["epoch"], state["step"]
         self.grad_clip_state = grad_clip_state
         self.correct.fill_(state["correct"])
@@ -83,6 +131,16 @@ class TrainState:
         self.last = cast(dict[str, float], unspell(state["last"]))
         self.best = state["best"]
         self.seconds = state["seconds"]
+
+    def _refuse_other_shapes(self) -> None:
+        """Refuse what an optimizer takes without a look: memories of other shapes than ours."""
+        for parameter, memories in self.optimizer.state.items():
+            for name, value in memories.items():
+                if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                    raise RuntimeError(
+                        f"The optimizer's {name} needs shape {tuple(parameter.shape)}, "
+                        f"got {tuple(value.shape)}."
+                    )
 
     def _placed(self, grad_clip_state: State) -> State:
         """Return a gradient clip's state on the device of ours; refuse another clip's."""

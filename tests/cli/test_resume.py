@@ -17,7 +17,7 @@ from clipbench.cli.main import main
 from clipbench.cli.stopping import StopRequest
 from clipbench.records.journal import comparable, read
 from clipbench.records.run_dir import read_run
-from clipbench.training.checkpoint import read_checkpoint, saved_steps
+from clipbench.training.checkpoint import read_checkpoint, save_checkpoint, saved_steps
 
 # 9 steps an epoch; a gradient clip with a memory, augmentation and dropout, so that all that could
 # be forgotten is there.
@@ -262,3 +262,66 @@ def test_a_job_of_several_seeds_is_gone_on_with_by_its_folder(
     assert not (job / "run.json").exists()
     assert train(single, "seed=1") == 0
     assert_same(job / "seed=1", single)
+
+
+def _without(key: str) -> Callable[[dict[str, Any]], None]:
+    return lambda state: state.pop(key)
+
+
+def _with(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda state: state.update({key: value})
+
+
+def _other_memory(state: dict[str, Any]) -> None:
+    state["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+
+
+FOREIGN: dict[str, Callable[[dict[str, Any]], None]] = {
+    **{f"no {key}": _without(key) for key in ("model", "optimizer", "step", "journal", "last")},
+    "negative step": _with("step", -1),
+    "textual best": _with("best", "high"),
+    "another seed": _with("seed", 7),
+    "no journal of that size": _with("journal", 10**9),
+    "no losses": _with("unreported", {"train/loss": 3}),
+    "no scalars": _with("last", {"val/loss": None}),
+    "no weights": _with("model", {}),
+    "no optimizer": _with("optimizer", {}),
+    "another optimizer": _other_memory,
+    "another gradient clip": _with("grad_clip_state", {"x": torch.zeros(2)}),
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        left = [20]
+
+        def asked(request: StopRequest) -> bool:
+            left[0] -= 1
+            request.code = 143 if left[0] <= 0 else None
+            return request.code is not None
+
+        patch.setattr(StopRequest, "__call__", asked)
+        assert train(folder) == 143
+    return folder
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN.keys())
+def test_a_whole_checkpoint_with_wrong_content_is_refused(
+    change: Callable[[dict[str, Any]], Any],
+    stopped: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    state = read_checkpoint(run / "checkpoints")
+    step = state["step"]
+    change(state)
+    save_checkpoint(run / "checkpoints", state, step=step)
+    capsys.readouterr()
+    assert main(["train", f"resume={run}"]) == 4
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in lines if "goes on at step" not in line]) <= 3
+    assert "Traceback" not in "".join(lines)
