@@ -116,7 +116,7 @@ DEFENCES = (
     Defence(
         "finite weights",
         "training/step.py",
-        "whole = norm + global_norm(self._values)",
+        "whole = norm + sum_of(self._values)",
         "whole = norm",
         "tests/training/test_finite.py::test_an_infinite_weight_that_a_clip_hides_ends_the_run_at_once",
     ),

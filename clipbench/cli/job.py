@@ -11,7 +11,7 @@ from clipbench.cli.audited import audit_at_start
 from clipbench.cli.errors import DIVERGED, DONE, guarded
 from clipbench.cli.run import run_together
 from clipbench.cli.stacks import chosen_stack, groups_of
-from clipbench.cli.stopping import stop_on_signals
+from clipbench.cli.stopping import stop_on_signals, unwinding_on_sigterm
 from clipbench.cli.summary import show_line, show_seeds
 from clipbench.records.lock import refuse_held
 from clipbench.training.memory import keep_freed_memory
@@ -64,9 +64,10 @@ def run_seeds(
     codes: list[int] = []
     keep_freed_memory()
     device = pick_device(config["trainer"]["device"])
-    with stop_on_signals() as stop:
+    with unwinding_on_sigterm():  # nothing is open yet that would have to be saved
         audit = audit_at_start(config)
         data = load_data(config).to(device)
+    with stop_on_signals() as stop:
         stack = chosen_stack(config, list(paths.values()), data)
         for group in groups_of(list(paths.items()), stack):
             ended = run_together(

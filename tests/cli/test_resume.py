@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,20 @@ def test_a_whole_checkpoint_with_wrong_content_is_refused(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len([line for line in lines if "goes on at step" not in line]) <= 3
     assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_data_is_loaded_ends_it_at_once(
+    number: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_: Any) -> Any:
+        signal.raise_signal(number)
+        raise AssertionError("it went on loading")
+
+    monkeypatch.setattr("clipbench.cli.job.load_data", slow)
+    try:
+        ended = train(tmp_path / "run")
+    except SystemExit as left:
+        ended = left.code
+    assert ended == code
+    assert not (tmp_path / "run" / "run.json").exists()

@@ -48,6 +48,8 @@ def run_child(job: PlannedJob, sweep: Path, *, rerun: Sequence[str], gpu: str | 
             rerun=rerun,
             patience=2 * GRACE,
         )
+    except (KeyboardInterrupt, SystemExit):
+        raise  # it was stopped before it had begun, or has written how it ended
     except BaseException as error:
         traceback.print_exc()
         record_lost(job, sweep, cause=describe(error) or type(error).__name__)
