@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,15 +87,17 @@ class Race:
 
 def race(work: Workload, run: Path, *, cold: bool = False) -> Race:
     """Let two processes start in one folder, then a third, and then one that follows the first."""
-    gun, logs = run.with_suffix(".gun"), [run.with_suffix(f".log{n}") for n in range(3)]
+    gun, go = run.with_suffix(".gun"), run.with_suffix(".go")
+    logs = [run.with_suffix(f".log{n}") for n in range(3)]
     with (
-        Attempt(lambda: _at(gun, work, run), log=logs[0]) as one,
-        Attempt(lambda: _at(gun, work, run), log=logs[1]) as two,
+        Attempt(lambda: _at(gun, go, work, run), log=logs[0]) as one,
+        Attempt(lambda: _at(gun, go, work, run), log=logs[1]) as two,
     ):
         time.sleep(0.05)
         gun.touch()
         since = time.monotonic()
         one.until(lambda: two.ended() is not None)  # or one has
+        go.touch()
         winner, other, log = (one, two, logs[1]) if two.ended() else (two, one, logs[0])
         second = SentAway(other.ended(), time.monotonic() - since, named(winner, log))
         trained = winner.reach(1) + (other.first > 0)
@@ -137,10 +139,24 @@ def _mark_when_it_asks(mark: Callable[[], None]) -> None:
     running.exclusive = exclusive  # type: ignore[assignment]
 
 
-def _at(gun: Path, work: Workload, run: Path) -> int:
-    while not gun.exists():
-        time.sleep(0.0002)
+def _at(gun: Path, go: Path, work: Workload, run: Path) -> int:
+    """Start at the gun; whoever has the folder keeps it until the other has ended."""
+    taken = running.exclusive
+
+    @contextmanager
+    def exclusive(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
+        with taken(folder, patience=patience):
+            _wait_for(go)
+            yield
+
+    running.exclusive = exclusive
+    _wait_for(gun)
     return work.start(run)
+
+
+def _wait_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.0002)
 
 
 def _warm(work: Workload, run: Path, winner: Attempt, log: Path) -> SentAway:
