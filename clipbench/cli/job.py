@@ -1,4 +1,4 @@
-"""One job: its seeds, stacked or one after the other, each in its own run directory."""
+"""One job: its seeds, each in its own run directory, in stacks and processes as they are shared."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from clipbench.cli.assemble import load_data, pick_device
 from clipbench.cli.audited import audit_at_start
-from clipbench.cli.errors import DIVERGED, DONE, guarded
-from clipbench.cli.run import run_together
-from clipbench.cli.stacks import chosen_stack, groups_of
+from clipbench.cli.errors import DONE, guarded
+from clipbench.cli.seed_groups import GOOD, Group, trained
+from clipbench.cli.stacks import groups_of, shares_of
 from clipbench.cli.stopping import stop_on_signals, unwinding_on_sigterm
 from clipbench.cli.summary import show_line, show_seeds
 from clipbench.records.lock import refuse_held
@@ -61,32 +61,29 @@ def run_seeds(
     if patience == 0:
         for path in paths.values():
             refuse_held(path)  # before the data is loaded; it is taken once it is needed
-    codes: list[int] = []
     keep_freed_memory()
     device = pick_device(config["trainer"]["device"])
     with unwinding_on_sigterm():  # nothing is open yet that would have to be saved
-        audit = audit_at_start(config)
+        keys: dict[str, Any] = {"audit": audit_at_start(config), "overrides": overrides}
         data = load_data(config).to(device)
+        shares = shares_of(config, list(paths.values()), data)
+    keys |= {"stack": shares.stack, "rerun": rerun, "patience": patience}
+    groups = [
+        Group({path: {**config, "seed": seed} for seed, path in group}, keys)
+        for group in groups_of(list(paths.items()), shares.stack)
+    ]
+    codes: dict[Path, int] = {}
     with stop_on_signals() as stop:
-        stack = chosen_stack(config, list(paths.values()), data)
-        for group in groups_of(list(paths.items()), stack):
-            ended = run_together(
-                {path: {**config, "seed": seed} for seed, path in group},
-                data,
-                audit=audit,
-                overrides=overrides,
-                stop=stop,
-                stack=stack,
-                rerun=rerun,
-                patience=patience,
-            )
-            for path, code in ended.items():
-                if code == DONE:
-                    show(path) if len(seeds) == 1 else show_line(path)
-            codes += ended.values()
-            failed = [code for code in codes if code not in (DONE, DIVERGED)]
-            if failed:
-                return failed[0]
+        for ended in trained(groups, data, shares=shares, stop=stop):
+            for path in (path for path, code in ended.items() if code == DONE):
+                show(path) if len(seeds) == 1 else show_line(path)
+            codes |= ended
+    wrong = [code for code in codes.values() if code not in GOOD]
+    if wrong:
+        return wrong[0]
+    if len(codes) < len(paths):
+        assert stop.code is not None  # what else keeps seeds from being begun has failed
+        return stop.code
     if len(seeds) > 1:
         show_seeds(list(paths.values()))
-    return max(codes)
+    return max(codes.values())

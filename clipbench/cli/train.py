@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipbench.cli.children import begin_fork_server
 from clipbench.cli.errors import DONE, ConfigError, guarded
 from clipbench.cli.flags import kept_flags, parse_arguments
 from clipbench.cli.folders import single_run_folder, sweep_folder
@@ -45,6 +47,7 @@ def _resumed(parsed: Namespace, wish: str) -> int:
 
 def _checked(parsed: Namespace) -> int:
     """Compose and check; then show a configuration, run one job, or run a sweep."""
+    _prepare(parsed)
     from clipbench.cli.compose import compose
 
     composition = compose(parsed.overrides, multirun=parsed.multirun, config_dir=parsed.config_dir)
@@ -62,6 +65,14 @@ def _checked(parsed: Namespace) -> int:
         print(f"1 job: {' '.join(job.overrides) or 'the defaults'}\n  {path}")
         return DONE
     return _run_one(path, job.config, [*kept_flags(parsed), *composition.overrides])
+
+
+def _prepare(parsed: Namespace) -> None:
+    """Begin at once what several seeds will need: by the time they do, it is there."""
+    other = parsed.multirun or parsed.dry_run or parsed.cfg is not None
+    typed = any(text.lstrip("+").startswith("num_seeds=") for text in parsed.overrides)
+    if typed and not other and os.environ.get("OMP_NUM_THREADS") != "1":
+        begin_fork_server()
 
 
 def _run_one(path: Path, config: dict[str, Any], arguments: list[str]) -> int:

@@ -50,3 +50,28 @@ def stack_size(*, device: str, model: str, parameters: int, batch_size: int, see
     if limit is None or parameters * batch_size > limit.size:
         return 1
     return min(seeds, limit.seeds)
+
+
+WORTH_A_PROCESS = 1000
+"""Updates, of all seeds together, below which they are done before a process has begun."""
+
+
+def process_count(*, device: str, threads: int, seeds: int, steps: int) -> int:
+    """Return how many processes share the seeds of a job; 1 for the job's own alone.
+
+    On a CPU a seed by itself seldom keeps more than one thread busy, in its steps and between them.
+
+    >>> process_count(device="cpu", threads=4, seeds=10, steps=270)
+    4
+    >>> process_count(device="cpu", threads=4, seeds=10, steps=20)
+    1
+
+    Args:
+        device: Its type.
+        threads: What the job may use.
+        seeds: How many it trains.
+        steps: Updates of one seed.
+    """
+    if device != "cpu" or seeds * steps < WORTH_A_PROCESS:
+        return 1
+    return min(threads, seeds)

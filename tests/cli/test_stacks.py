@@ -10,7 +10,7 @@ import torch
 
 from clipbench.cli.assemble import load_data
 from clipbench.cli.main import main
-from clipbench.cli.stacks import chosen_stack
+from clipbench.cli.stacks import Shares, shares_of
 from clipbench.cli.stopping import StopRequest
 from clipbench.records.journal import comparable, read
 from clipbench.records.run_dir import read_run
@@ -170,6 +170,6 @@ def test_what_cannot_be_stacked_trains_alone_where_it_is_left_open(stacked):
     data = load_data(config)
     wide = {**config, "trainer": {**config["trainer"], "stack": "auto"}}
     paths = [Path("none") / str(seed) for seed in SEEDS]
-    assert chosen_stack(wide, paths, data) == 3
-    assert chosen_stack({**config, "trainer": compiled}, paths, data) == 1
-    assert chosen_stack(wide, paths[:1], data) == 1
+    assert shares_of(wide, paths, data) == Shares(stack=3, processes=1, threads=1)
+    assert shares_of({**config, "trainer": compiled}, paths, data).stack == 1
+    assert shares_of(wide, paths[:1], data).stack == 1

@@ -13,22 +13,16 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from multiprocessing import (
-    get_all_start_methods,
-    get_context,
-    get_start_method,
-    set_start_method,
-)
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from clipbench.cli.sweeps.child import GRACE, LOG_FILE, run_child
+from clipbench.cli.children import GRACE, fork_server
+from clipbench.cli.sweeps.child import LOG_FILE, run_child
 from clipbench.cli.sweeps.lost import record_lost, statuses
 from clipbench.cli.sweeps.slots import slot
 from clipbench.records.sweep_file import PlannedJob
 
-PRELOADED = ["clipbench.cli.sweeps.preloaded"]
 STOP_FILE = ".stop"
 """Made below the sweep by the first failed job under ``sweep.fail_fast``."""
 
@@ -71,7 +65,7 @@ def _attempt(
     """Run a job once; return why a run that did not end has not."""
     rerun = settings["rerun"]
     with slot(sweep, settings=settings, device=job.config["trainer"]["device"]) as gpu:
-        child = _fork_server().Process(
+        child = fork_server().Process(
             target=run_child, args=(job, sweep), kwargs={"rerun": rerun, "gpu": gpu}
         )
         child.start()
@@ -94,15 +88,6 @@ def _ends_within(
         child.join(min(_PAUSE, deadline - time.monotonic()))
         watch()
     return child.exitcode is not None
-
-
-def _fork_server() -> ForkServerContext:
-    if get_start_method() not in get_all_start_methods():
-        # A joblib worker names its own method, which the child, a plain Python, does not know.
-        set_start_method("forkserver", force=True)
-    context = get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
 
 
 def _end(child: ForkServerProcess) -> None:

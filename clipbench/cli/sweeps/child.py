@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Sequence
-from multiprocessing.connection import wait
 from pathlib import Path
 
+from clipbench.cli.children import GRACE, end_with_parent
 from clipbench.cli.sweeps.lost import record_lost
 from clipbench.records.sweep_file import PlannedJob
 
 LOG_FILE = "job.log"
-GRACE = 5.0
-"""Seconds between the request to stop and the end by force."""
 
 
 def run_child(job: PlannedJob, sweep: Path, *, rerun: Sequence[str], gpu: str | None) -> None:
@@ -32,7 +26,7 @@ def run_child(job: PlannedJob, sweep: Path, *, rerun: Sequence[str], gpu: str | 
     """
     os.setsid()  # Ctrl-C at the terminal goes to the sweep, which stops its jobs one by one
     _write_to(sweep / job.folder / LOG_FILE)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     from clipbench.cli.errors import describe
@@ -64,13 +58,3 @@ def _write_to(log: Path) -> None:
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
-
-
-def _end_with_parent() -> None:
-    """Stop this process in good order when its parent has died, and by force if that takes long."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os._exit(128 + signal.SIGTERM)
