@@ -337,9 +337,13 @@ def test_a_signal_while_the_data_is_loaded_ends_it_at_once(
         raise AssertionError("it went on loading")
 
     monkeypatch.setattr("clipbench.cli.job.load_data", slow)
+    # Ignored where the tests run in the background of a shell.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         ended = train(tmp_path / "run")
     except SystemExit as left:
         ended = left.code
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended == code
     assert not (tmp_path / "run" / "run.json").exists()
