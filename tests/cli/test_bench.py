@@ -108,9 +108,13 @@ def test_seeds_are_timed_as_a_user_would_type_them(tmp_path, monkeypatch):
 
     monkeypatch.setattr(commands, "seeds_rows", note)
     assert main(words) == 0
-    apart, together = ran
+    apart, together, in_turn, unstacked, stack = ran
     assert len(apart) == 2
-    assert len(together) == 1
+    assert [len(way) for way in ran[1:]] == [1, 1, 1, 1]
+    assert not [word for word in together[0] if word.startswith("trainer.stack")]
+    assert "trainer.stack=off" in unstacked[0]
+    for way, typed in ((in_turn, "trainer.stack=off"), (stack, "trainer.stack=2")):
+        assert {"OMP_NUM_THREADS=1", typed} <= set(way[0])
     assert {"seed=0", "num_seeds=2", "trainer.epochs=1"} <= set(together[0])
     assert {"seed=1", "num_seeds=1", "trainer.epochs=1"} <= set(apart[1])
     assert not {"seed=0", "num_seeds=2"} & set(apart[1])
