@@ -16,9 +16,9 @@ from clipbench.cli.main import main
 from clipbench.records.lock import holder, is_held
 from clipbench.records.run_dir import read_run
 from clipbench.training import stack_rule
-from tests.cli.test_stacks import journal
+from tests.cli.test_stacks import SMALL, journal
 
-WORDS = ["train", "experiment=smoke", "trainer.device=cpu", "num_seeds=4"]
+WORDS = ["train", *SMALL, "num_seeds=4"]
 SEEDS = range(4)
 
 

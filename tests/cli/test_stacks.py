@@ -20,6 +20,7 @@ from clipbench.training.packing import leaves
 from clipbench.training.seed_run import SeedRun
 
 SEEDS = (0, 1, 2)
+SMALL = ["experiment=smoke", "trainer.device=cpu", "model.widths=[64,32]"]
 # All that a stack could forget: a memory of gradient norms, masks, statistics, an own augmentation.
 FULL = [
     "num_seeds=3", "grad_clip=autoclip", "model.dropout=0.2", "model.batch_norm=true",
@@ -37,7 +38,7 @@ class Loud(Clip):
 
 
 def train(folder, *overrides):
-    words = ["train", "experiment=smoke", "trainer.device=cpu", f"hydra.run.dir={folder}"]
+    words = ["train", *SMALL, f"hydra.run.dir={folder}"]
     return main([*words, *overrides])
 
 
