@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +59,20 @@ def _report(parsed: argparse.Namespace) -> int:
     # Here and not above: it brings numpy and scipy, which the help does without.
     from clipbench.cli.reporting import report
 
-    return report(parsed)
+    with _without_collector():
+        return report(parsed)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Look for no cycles meanwhile: a report makes millions of small objects and hardly one."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:
