@@ -29,15 +29,34 @@ JOBS, BAD = 20, 5
 KILLS = 10
 TIMEOUT = 25
 PATIENCE = 20
-KINDS = ("exception", "exit", "sigkill", "hang")
+KINDS = ("exception", "exit", "sigkill", "hang", "disk")
 MARK = "CLIPBENCH_CAMPAIGN"
-CAUSES = {"exception": "trouble", "exit": "3", "sigkill": "SIGKILL", "hang": "sweep.timeout"}
+CAUSES = {
+    "exception": "trouble",
+    "exit": "3",
+    "sigkill": "SIGKILL",
+    "hang": "sweep.timeout",
+    "disk": "No space left",
+}
 
 CLIP = '''
-import os, signal, sys, time
+import errno, os, signal, sys, time
 from pathlib import Path
 import torch
 from clipbench.clips.base import Clip
+from clipbench.records import durable
+
+
+class FullDisk:
+    """The system's calls on a disk that has room for small files alone."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+    def write(self, descriptor: int, content: bytes) -> int:
+        if len(content) > 2**14:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.write(descriptor, content)
 
 
 class Trouble(Clip):
@@ -59,6 +78,8 @@ class Trouble(Clip):
                 os.kill(os.getpid(), signal.SIGKILL)
             if kind == "hang":
                 time.sleep(10**6)
+            if kind == "disk":
+                durable.system = FullDisk()
         return torch.relu(x)
 '''
 
