@@ -2,9 +2,10 @@
 
 Run it in the project's environment: .venv/bin/python scripts/campaign_sweeps.py [WHAT ...]
 WHAT is `failures`, `kills` or `overhead`, with the launchers to try: `failures basic joblib`.
-Without arguments: failures under basic, joblib and submitit_local, kills under basic and joblib,
-overhead under basic and joblib. Ray is tried where it is installed and named. Every line is one
-figure, asked beside measured; the last one reads `N of M`.
+Without arguments: failures under basic, joblib and submitit_local, kills (with sound jobs, and with
+a full disk under every fourth) under basic and joblib, overhead under basic and joblib. Ray is
+tried where it is installed and named. Every line is one figure, asked beside measured; the last one
+reads `N of M`.
 
 A sweep here has 20 jobs of a second or less. The clip in it is a stranger's, trusted by name, that
 does what the number of its job and a file in the working directory tell it.
@@ -158,14 +159,18 @@ def failures(launcher: str, kind: str) -> bool:
     return measured == asked
 
 
-def kills(launcher: str) -> bool:
-    """Kill the driver at random moments, each time in a new sweep, and start it again."""
+def kills(launcher: str, *, trouble: str = "") -> bool:
+    """Kill the driver at random moments, each time in a new sweep, and start it again.
+
+    With ``trouble`` every fourth job fails that way until the driver is killed.
+    """
     generator = random.Random(0)
     whole, repeated, orphans = 0, 0, 0
     for number in range(KILLS):
         with tempfile.TemporaryDirectory() as name:
             folder, token = Path(name), uuid4().hex
             arrange(folder)
+            (folder / "trouble").write_text(trouble)
             ended: dict[str, dict] = {}
             for share in (generator.uniform(0, 1), None):
                 process = subprocess.Popen(
@@ -178,6 +183,7 @@ def kills(launcher: str) -> bool:
                     time.sleep(generator.uniform(0, 1))
                     process.send_signal(signal.SIGKILL)
                     orphans += len(left(token))
+                    (folder / "trouble").unlink()
                     ended = {p: r for p, r in runs(folder).items() if r["status"] == "finished"}
                 process.wait()
             after = runs(folder)
@@ -192,8 +198,8 @@ def kills(launcher: str) -> bool:
             )
     reached = (whole, repeated, orphans) == (KILLS, 0, 0)
     print(
-        f"{'ok' if reached else 'MISSED':<8}kills {launcher:<15} whole sweeps {whole} (asked"
-        f" {KILLS}), finished jobs run twice {repeated} (0), orphans {orphans} (0)",
+        f"{'ok' if reached else 'MISSED':<8}kills {launcher:<15}{trouble:<6} whole sweeps {whole}"
+        f" (asked {KILLS}), finished jobs run twice {repeated} (0), orphans {orphans} (0)",
         flush=True,
     )
     return reached
@@ -266,7 +272,8 @@ def main(words: list[str]) -> int:
         chosen = launchers or ["basic", "joblib", "submitit_local"]
         reached += [failures(launcher, kind) for launcher in chosen for kind in KINDS]
     if "kills" in what or not what:
-        reached += [kills(launcher) for launcher in launchers or ["basic", "joblib"]]
+        chosen = launchers or ["basic", "joblib"]
+        reached += [kills(one, trouble=kind) for one in chosen for kind in ("", "disk")]
     if "overhead" in what or not what:
         reached += [overhead(launcher) for launcher in launchers or ["basic", "joblib"]]
     print(f"{sum(reached)} of {len(reached)} figures reached")
