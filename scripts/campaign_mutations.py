@@ -250,7 +250,7 @@ def main(*names: str) -> int:
             caught += not wrong
             print(f"{'MISSED' if wrong else 'ok':<8}{one.name}: {wrong or 'red'}", flush=True)
     print(f"{time.monotonic() - started:.0f} s")
-    print(f"defences that a test misses: {caught} of {len(chosen)}")
+    print(f"defences whose absence turns a test red: {caught} of {len(chosen)}")
     return 0 if green and caught == len(chosen) else 1
 
 
