@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from clipbench.cli.errors import INTERRUPTED, guarded
+from clipbench.cli.garbage import end_at_once
 
 COMMANDS = {
     "train": "train a network under a clip; takes Hydra overrides, -m for a sweep",
@@ -58,6 +59,8 @@ def unknown_command(word: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (the codes stand in the README)."""
+    if argv is None:
+        end_at_once()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage(), end="")

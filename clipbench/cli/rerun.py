@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from clipbench.cli.errors import guarded
+from clipbench.cli.garbage import start_up
 
 EXAMPLES = """\
 examples:
@@ -29,7 +30,8 @@ def main(arguments: list[str]) -> int:
         "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="as for clipbench train"
     )
     parsed = parser.parse_args(arguments)
-    return guarded(lambda: _rerun(parsed.run, parsed.overrides))
+    with start_up():
+        return guarded(lambda: _rerun(parsed.run, parsed.overrides))
 
 
 def _rerun(run: Path, overrides: list[str]) -> int:

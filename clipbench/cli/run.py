@@ -17,6 +17,7 @@ import torch
 from clipbench.cli.assemble import Assembly, assemble, ordered, shape_of
 from clipbench.cli.conclusion import conclude
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, describe
+from clipbench.cli.garbage import started
 from clipbench.cli.pictures import record_samples
 from clipbench.cli.progress import progress
 from clipbench.cli.resumption import (
@@ -152,6 +153,7 @@ def _run(  # noqa: C901 -- every way to end stands here, so that none is forgott
                 _begin(path, config, data, saved.get(path), recorders)
                 for path, config in configs.items()
             ]
+            started()
             _train(begun, data, stop=stop, stacked=stack > 1)
             for one in begun:
                 lost = one.run.diverged

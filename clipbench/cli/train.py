@@ -11,6 +11,7 @@ from clipbench.cli.children import begin_fork_server
 from clipbench.cli.errors import DONE, ConfigError, guarded
 from clipbench.cli.flags import kept_flags, parse_arguments
 from clipbench.cli.folders import single_run_folder, sweep_folder
+from clipbench.cli.garbage import start_up
 from clipbench.cli.through_hydra import through_hydra
 from clipbench.cli.train_help import train_help
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str]) -> int:
     """Run ``clipbench train`` and return its exit code."""
-    return guarded(lambda: _main(arguments))
+    with start_up():
+        return guarded(lambda: _main(arguments))
 
 
 def _main(arguments: list[str]) -> int:

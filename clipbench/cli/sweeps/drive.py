@@ -10,6 +10,7 @@ from typing import Any
 
 from clipbench.cli.compose import OWN_JOBS, Composition
 from clipbench.cli.errors import DONE, INTERRUPTED, TERMINATED
+from clipbench.cli.garbage import started
 from clipbench.cli.hydra_set_up import let_workers_find_plugins
 from clipbench.cli.stopping import unwinding_on_sigterm
 from clipbench.cli.sweeps.attempt import STOP_FILE
@@ -39,6 +40,7 @@ def drive(composition: Composition, folder: Path, *, flags: Sequence[str], dry_r
         Busy: Another process drives this sweep.
         RunError: A run directory holds a run of another configuration.
     """
+    started()
     jobs = make_plan(composition.jobs, folder, rerun=composition.sweep["rerun"])
     if dry_run:
         print(listed(jobs, composition.refused, folder))

@@ -6,9 +6,15 @@ and others import parts of themselves only when first used, which each child wou
 
 from __future__ import annotations
 
-import PIL.PngImagePlugin  # noqa: F401
-import torch._dynamo  # noqa: F401 -- the first optimizer brings it
-import torch.profiler  # noqa: F401
+from clipbench.cli.garbage import end_at_once, start_up, started
 
-import clipbench.cli.job
-import clipbench.cli.summary  # noqa: F401
+with start_up():
+    import PIL.PngImagePlugin  # noqa: F401
+    import torch._dynamo  # noqa: F401 -- the first optimizer brings it
+    import torch.profiler  # noqa: F401
+
+    import clipbench.cli.job
+    import clipbench.cli.summary  # noqa: F401
+
+started()  # so that no child writes to the server's memory by counting what is in it
+end_at_once()
