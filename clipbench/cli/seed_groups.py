@@ -22,6 +22,7 @@ import torch
 from clipbench.cli.assemble import load_data, pick_device
 from clipbench.cli.children import GRACE, end_with_parent, fork_server
 from clipbench.cli.errors import DIVERGED, DONE, SOME_FAILED, guarded
+from clipbench.cli.garbage import started
 from clipbench.cli.run import run_together
 from clipbench.cli.stacks import Shares
 from clipbench.cli.stopping import StopRequest, stop_on_signals
@@ -74,6 +75,7 @@ def trained(
 def _at_once(
     groups: Sequence[Group], *, shares: Shares, stop: StopRequest
 ) -> Iterator[dict[Path, int]]:
+    started()
     waiting, running, told = list(groups), list[_Child](), False
     try:
         while running or waiting:
