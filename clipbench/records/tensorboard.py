@@ -1,12 +1,12 @@
-"""Event files, on tensorboard's own record format and protos.
+"""Event files, on tensorboard's own protos.
 
 Records are written in the classic forms (``simple_value``, ``histo``, ``image``), which every
 reader of event files knows. A tag gets one point a step, and steps only go on: what would repeat or
 go back is left out, so that a curve is one curve in every reader.
 
-The frames are tensorboard's own `RecordWriter` without the `EventFileWriter` around it: that one
-writes from a thread, which prints a traceback on a full disk, and imports TensorFlow where it finds
-it. Here an error is raised where it happens, and a killed run has lost nothing.
+tensorboard's own `EventFileWriter` writes from a thread, which prints a traceback on a full disk,
+and imports TensorFlow where it finds it. Here an error is raised where it happens, and a killed run
+has lost nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from typing import Self
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from tensorboard.plugins.text.metadata import create_summary_metadata
-from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from clipbench.records.durable import TEMPORARY_PREFIX, write_all
 from clipbench.records.histogram import Histogram
+from clipbench.records.tfrecord import framed
 
 EVENT_FILES = "events.out.tfevents.*"
 
@@ -51,7 +51,6 @@ class TensorBoardWriter:
         self._public = folder / name
         self._path = folder / (TEMPORARY_PREFIX + identity) if hidden else self._public
         self._file = _EventFile(self._path, os.O_CREAT | os.O_EXCL)
-        self._records = RecordWriter(self._file)
         self._last: dict[str, int] = {}
         # A reader that has read an older file of the folder forgets its points at the start.
         start = SessionLog(status=SessionLog.START)
@@ -159,7 +158,7 @@ class TensorBoardWriter:
 
     def _write(self, event: Event, *, wall_time: float | None) -> None:
         event.wall_time = time.time() if wall_time is None else wall_time
-        self._records.write(event.SerializeToString())
+        self._file.write(framed(event.SerializeToString()))
 
 
 def append(folder: Path, entry: Summary.Value) -> None:
@@ -174,13 +173,13 @@ def append(folder: Path, entry: Summary.Value) -> None:
     file = _EventFile(files[-1], 0)
     try:
         event = Event(wall_time=time.time(), summary=Summary(value=[entry]))
-        RecordWriter(file).write(event.SerializeToString())
+        file.write(framed(event.SerializeToString()))
     finally:
         file.close()
 
 
 class _EventFile:
-    """The file below a `RecordWriter`: writes all of a record or raises."""
+    """An open event file: writes all of a record or raises."""
 
     def __init__(self, path: Path, flags: int) -> None:
         always = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
