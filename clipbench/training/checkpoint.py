@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from torch import nn
@@ -32,6 +33,10 @@ from clipbench.training.weights import load_weights
 KEPT = 2
 BEST_FILE = "best.pt"
 MOST_BYTES = 2 * 2**30
+
+_PACKING = Lock()
+"""The seeds of a stack save at the same time, to wait for the disk together; packing is work, at
+which two threads only hinder each other."""
 
 _NAME = re.compile(r"step=(\d{8,18})\.pt")
 _log = logging.getLogger(__name__)
@@ -53,10 +58,11 @@ def save_checkpoint(
         RunError: The state is larger than what would be read again; nothing was written.
         OSError: A file could not be written; the checkpoints from before are untouched.
     """
-    fault = non_finite(state)
-    if fault is not None:
-        raise Diverged(step, fault)
-    content, path = pack(state), folder / _name_of(step)
+    with _PACKING:
+        fault = non_finite(state)
+        if fault is not None:
+            raise Diverged(step, fault)
+        content, path = pack(state), folder / _name_of(step)
     if len(content) > MOST_BYTES:
         raise RunError(
             f"The state needs {len(content):,} bytes; a checkpoint has at most {MOST_BYTES:,}.",
