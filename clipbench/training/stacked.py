@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -29,8 +30,7 @@ from clipbench.training.seed_run import SeedRun
 from clipbench.training.seeding import derive
 from clipbench.training.stacked_guard import guard_for
 from clipbench.training.stacked_state import StackedState
-
-Tensors = dict[str, Tensor]
+from clipbench.training.traced import Tensors, TracedPasses, traceable
 
 
 class StackedStep:
@@ -64,6 +64,7 @@ class StackedStep:
         # What is called has numbers of its own, which are never used.
         self._template = copy.deepcopy(model).train()
         self._losses = loss_for(self._template, regularizer)
+        self._is_traced = traceable(model, regularizer, steps=total_steps)
         self._drops_out = bool(dropout_keys(model, 0))
         self._kinds = [weight.kind for weight in labelled_weights(model)]
         thresholds = {id(one) for one in threshold_parameters(model)}
@@ -82,8 +83,7 @@ class StackedStep:
         """
         step = self.runs[0].state.step
         self._prepare(step)
-        loss = self._loss(images, labels, step=step)
-        loss.total.sum().backward()  # a seed's gradient is that of its own summand
+        loss = self._passes(images, labels, step=step)
         norms = global_norms(self._gradients())
         # Behind a clip an infinite weight can leave the loss and every gradient finite.
         whole = loss.total + norms + global_norms([*self._together.parameters.values()])
@@ -118,6 +118,7 @@ class StackedStep:
     def _stack(self) -> None:
         models = [run.state.model for run in self.runs]
         self._together = StackedState([run.state for run in self.runs])
+        self._traced = TracedPasses(partial(self._losses_of, share=0.0))
         # What no optimizer moves needs no projection.
         self._clips = [
             clip
@@ -140,9 +141,26 @@ class StackedStep:
             for name in keys[0]:
                 together.buffers[name].copy_(torch.tensor([key[name] for key in keys]))
 
-    def _loss(self, images: Tensor, labels: Tensor, *, step: int) -> StepLoss:
+    def _passes(self, images: Tensor, labels: Tensor, *, step: int) -> StepLoss:
+        """Give the losses of a step, and leave the gradients with the parameters."""
+        parameters: Tensors = {**self._together.parameters}
+        buffers = self._together.buffers
+        if self._is_traced:
+            return self._traced(parameters, buffers, images, labels)
         share = step / self._total_steps
+        loss = self._losses_of(parameters, buffers, images, labels, share=share)
+        loss.total.sum().backward()  # a seed's gradient is that of its own summand
+        return loss
 
+    def _losses_of(
+        self,
+        parameters: Tensors,
+        buffers: Tensors,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        share: float,
+    ) -> StepLoss:
         def of_one(
             parameters: Tensors, buffers: Tensors, images: Tensor, labels: Tensor
         ) -> tuple[Tensor, Tensors, Tensor]:
@@ -153,8 +171,7 @@ class StackedStep:
             total, parts, logits = self._losses(forward, images, labels=labels, share=share)
             return total, parts, logits
 
-        together = self._together
-        return StepLoss(*vmap(of_one)({**together.parameters}, together.buffers, images, labels))
+        return StepLoss(*vmap(of_one)(parameters, buffers, images, labels))
 
     def _gradients(self) -> list[Tensor]:
         found = (parameter.grad for parameter in self._together.parameters.values())
