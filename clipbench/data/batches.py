@@ -1,4 +1,4 @@
-"""Batches of a split that lives on one device: one gather each, no workers, nothing to resume.
+"""Batches of a split that lives on one device: gathered there, no workers, nothing to resume.
 
 The order of an epoch is a permutation that depends on the generator of that epoch only; so is the
 augmentation. A batch can therefore be made again at any time, and a resumed run skips nothing.
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from clipbench.data.augment import Augment
 from clipbench.data.images import Split, normalize
+
+MADE_TOGETHER = 4
+"""Batches that are made at once: beside the step of a small network each begin of a pass counts."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ class ShuffledBatches:
             first: The batch to begin with; those before it are skipped.
         """
         plan = self.plan(epoch)
-        for index in range(first, self.steps_per_epoch):
-            yield self._take(plan, index)
+        for start in range(first, self.steps_per_epoch, MADE_TOGETHER):
+            stop = min(start + MADE_TOGETHER, self.steps_per_epoch)
+            yield from self._batches(plan, start, stop)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Return one batch of an epoch, bit for bit the one that `epoch` yields.
@@ -85,7 +89,7 @@ class ShuffledBatches:
         """
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"an epoch has {self.steps_per_epoch} batches, got index {index}")
-        return self._take(self.plan(epoch), index)
+        return next(self._batches(self.plan(epoch), index, index + 1))
 
     def plan(self, epoch: int) -> Plan:
         """Draw what an epoch needs."""
@@ -98,9 +102,9 @@ class ShuffledBatches:
         table = self.augment.table(len(self.split), size, self.generator_for("augment", epoch))
         return Plan(order.to(device), table.to(device))
 
-    def rows(self, plan: Plan, index: int) -> tuple[Tensor, Tensor | None]:
-        """Return which samples make up a batch, and their rows of the augmentation table."""
-        chosen = plan.order[index * self.batch_size : (index + 1) * self.batch_size]
+    def rows(self, plan: Plan, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Return which samples make up batches, and their rows of the augmentation table."""
+        chosen = plan.order[start * self.batch_size : stop * self.batch_size]
         return chosen, None if plan.table is None else plan.table.index_select(0, chosen)
 
     def take(self, chosen: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -113,8 +117,9 @@ class ShuffledBatches:
         images = normalize(self.augment.apply(images, rows), self.mean, self.std)
         return self.augment.cut(images, rows), labels
 
-    def _take(self, plan: Plan, index: int) -> tuple[Tensor, Tensor]:
-        return self.take(*self.rows(plan, index))
+    def _batches(self, plan: Plan, start: int, stop: int) -> Iterator[tuple[Tensor, Tensor]]:
+        images, labels = self.take(*self.rows(plan, start, stop))
+        yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
 
 class OrderedBatches:

@@ -205,4 +205,4 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     import torch
 
     # In place: a fresh tensor a pass costs more than the arithmetic.
-    return images.to(torch.float32, copy=True).sub_(mean[:, None, None]).div_(std[:, None, None])
+    return images.to(torch.float32, copy=True).sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))

@@ -46,7 +46,7 @@ class StackedBatches:
         for index in range(first, self.steps_per_epoch):
             if not self.members:
                 return
-            parts = [member.rows(plans[member], index) for member in self.members]
+            parts = [member.rows(plans[member], index, index + 1) for member in self.members]
             yield self._take([chosen for chosen, _ in parts], [rows for _, rows in parts])
 
     def _take(
