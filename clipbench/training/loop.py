@@ -11,6 +11,10 @@ from torch import Tensor
 
 from clipbench.training.seed_run import SeedRun
 
+FLUSH_SECONDS = 0.25
+"""How long samples may wait, so that several are written in one go; a step of a small network is
+done before the code that writes a sample has been fetched from memory."""
+
 
 class Interrupted(Exception):
     """The run was asked to stop and did so between two steps."""
@@ -87,6 +91,7 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
     per_epoch = update.batches.steps_per_epoch
     for run in update.runs:
         run.begin()
+    flushed = perf_counter()
     try:
         while update.runs and (epoch := update.runs[0].state.epoch) < epochs:
             started, trained_on = perf_counter(), 0
@@ -100,8 +105,9 @@ def train(  # noqa: C901 -- a run is read on one page, so the loop is not cut up
                 update(images, labels, sampled=sampled)
                 trained_on += labels.shape[-1]
                 progress.step()
-                if sampled:
+                if sampled and perf_counter() - flushed >= FLUSH_SECONDS:
                     _flush(update.runs)
+                    flushed = perf_counter()
                 if should_stop():
                     _save(update)
                     raise Interrupted
@@ -124,6 +130,7 @@ def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
         trained_on: Images of each seed since ``started``: after a resume, not all of the epoch.
         started: When the clock was started.
     """
+    _flush(update.runs)
     right = [run.state.correct.item() for run in update.runs]  # waits for the device
     trained = perf_counter()
     scalars = {}
@@ -144,6 +151,7 @@ def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
 
 def _save(update: Update) -> None:
     update.check()
+    _flush(update.runs)
     _side_by_side(update.runs, lambda run: run.save(run.state))
 
 

@@ -153,3 +153,17 @@ def test_a_width_is_annealed_over_the_run_and_saved_where_it_is(tmp_path):
     for name in names:
         assert kept[1][name].item() == pytest.approx((0.5 * 0.02) ** 0.5)
         assert kept[2][name].item() == pytest.approx(0.02)
+
+
+def test_samples_are_in_the_journal_before_the_state_that_follows_them_is_saved(tmp_path):
+    """In the middle of an epoch, too, and however short the time since they were taken."""
+    kept = []
+
+    def save(state, **_):
+        records, _ = read(tmp_path / "metrics.jsonl")
+        sampled = [one["step"] for one in records if "train/loss" in one["scalars"]]
+        kept.append((state.step, max(sampled, default=0)))
+
+    tiny_run(tmp_path, save=save, log_every=1, save_every=2)
+    assert len(kept) > 4
+    assert all(step == sampled for step, sampled in kept)
