@@ -91,7 +91,8 @@ def stepper(clip: str, data: ImageData) -> Callable[[], float]:
         for _ in range(STEPS):
             optimizer.zero_grad(set_to_none=True)
             losses(model, batch[0], labels=batch[1], share=0.0).total.backward()
-            clip_gradients(weights, parts.grad_clip, state=parts.state.grad_clip_state)
+            if parts.grad_clip is not None:
+                clip_gradients(weights, parts.grad_clip, state=parts.state.grad_clip_state)
             optimizer.step()
             for each in clips:
                 each.project()

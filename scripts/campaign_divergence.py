@@ -27,11 +27,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim import Optimizer
 
 from clipbench.clips.base import sites
 from clipbench.data.batches import ShuffledBatches
-from clipbench.grad_clips.base import State, Weight
 from clipbench.records.run_dir import read_run
 from clipbench.training import step as stepping
 from clipbench.training.checkpoint import BEST_FILE
@@ -75,14 +74,8 @@ class Poison:
         """Put it where it belongs, in this process, whose mark is raised by a forbidden update."""
         self._around_steps(run)
         self._around_losses()
-        self._around_gradients()
         self._around_batches()
-
-        def updating(*_: object) -> None:
-            if self.now >= self.step:
-                mark()
-
-        register_optimizer_step_pre_hook(updating)
+        self._around_updates(mark)
 
     def _around_steps(self, run: Path) -> None:
         update = Step.__call__
@@ -109,16 +102,20 @@ class Poison:
 
         PlainLoss.__call__ = loss  # type: ignore[method-assign]
 
-    def _around_gradients(self) -> None:
-        clipped = stepping.clip_gradients
+    def _around_updates(self, mark: Callable[[], None]) -> None:
+        update_of = stepping.update_of
 
-        def clip(weights: list[Weight], *arguments: Any, **rest: Any) -> tuple[Tensor, State]:  # noqa: ANN401
-            gradient = weights[0].value.grad
-            if self.place == "gradient" and self.now == self.step and gradient is not None:
-                gradient.view(-1)[0] = self.value
-            return clipped(weights, *arguments, **rest)
+        def marking(optimizer: Optimizer) -> Callable[[], object]:
+            update = update_of(optimizer)
 
-        stepping.clip_gradients = clip  # type: ignore[assignment]
+            def made() -> object:
+                if self.now >= self.step:
+                    mark()
+                return update()
+
+            return made
+
+        stepping.update_of = marking
 
     def _around_batches(self) -> None:
         epoch_of, batch_of = ShuffledBatches.epoch, ShuffledBatches.batch
@@ -141,10 +138,17 @@ class Poison:
 
     def _into_model(self, model: nn.Module) -> None:
         clip = next(iter(sites(model).values()))
+        if self.place == "gradient":
+            parameter = next(model.parameters())
+            parameter.register_post_accumulate_grad_hook(self._into_gradient)
         owner = {"weight": model, "threshold": clip}.get(self.place)
         if owner is not None:
             with torch.no_grad():
                 next(owner.parameters()).view(-1)[0] = self.value
+
+    def _into_gradient(self, parameter: Tensor) -> None:
+        assert parameter.grad is not None
+        parameter.grad.view(-1)[0] = self.value
 
     def _into_batch(self, images: Tensor, *, at: tuple[int, int]) -> Tensor:
         if self.place == "batch" and at == divmod(self.step, STEPS_PER_EPOCH):

@@ -109,15 +109,15 @@ DEFENCES = (
     Defence(
         "finite loss and gradient",
         "training/finite.py",
-        "if not math.isfinite((loss.detach() + norm).item()):",
+        "if not math.isfinite(total) and not self._are_finite(number):",
         "if False:",
         "tests/training/test_finite.py::test_on_a_cpu_it_stops_before_the_update",
     ),
     Defence(
         "finite weights",
-        "training/step.py",
-        "whole = norm + sum_of(self._values)",
-        "whole = norm",
+        "training/finite.py",
+        "value.sum() if gradient is None else torch.dot(value, _flat(gradient))",
+        "_flat(value.new_zeros(1) if gradient is None else gradient).sum()",
         "tests/training/test_finite.py::test_an_infinite_weight_that_a_clip_hides_ends_the_run_at_once",
     ),
     Defence(

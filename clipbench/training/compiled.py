@@ -16,8 +16,9 @@ class NoCompiler(Exception):
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """Return the compiled forward pass of a model, which shares its parameters and hooks.
 
-    On a GPU the passes are replayed as CUDA graphs, so that launching them costs no time. The
-    first call compiles, which takes seconds to a minute.
+    On a GPU the passes are replayed as CUDA graphs, so that launching them costs no time; logits
+    are copied out of them, for a replay overwrites those of the one before. The first call
+    compiles, which takes seconds to a minute.
 
     Raises:
         NoCompiler: When first called, on a CPU without a C++ compiler.
@@ -32,6 +33,6 @@ def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
             raise NoCompiler(
                 "trainer.compile needs a C++ compiler; install g++, or leave it out"
             ) from error
-        return logits
+        return logits.clone() if on_gpu else logits
 
     return call

@@ -1,9 +1,9 @@
 """The finite check that guards every update, and the search for the layer at fault.
 
-On a CPU the check costs nothing and stops before the update. On a GPU reading a number would stall
-the device, so a flag there turns the update, and every one after it, into a no-op (fused optimizers
-honour ``found_inf``) and keeps the step; the loop reads it now and then. Either way no update is
-ever made from a loss or a gradient that is not finite.
+On a CPU the check costs one pass over weights and gradients and stops before the update. On a GPU
+reading a number would stall the device, so a flag there turns the update, and every one after it,
+into a no-op (fused optimizers honour ``found_inf``) and keeps the step; the loop reads it now and
+then. Either way no update is ever made from a loss, a gradient or a weight that is not finite.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clipbench.training.gradients import global_norm
+from clipbench.training.gradients import global_norm, gradients_of
 from clipbench.training.loss import Loss
 
 
@@ -38,27 +38,49 @@ class Diverged(Exception):
 
 
 class StopAtOnce:
-    """Reads loss and norm before each update: for devices where that is free."""
+    """Reads all numbers before each update: for devices where that is free.
 
-    def guard(self, optimizer: Optimizer, *, loss: Tensor, norm: Tensor, step: int) -> None:
-        """Raise ``NonFiniteStep`` unless both are finite."""
-        if not math.isfinite((loss.detach() + norm).item()):
+    Args:
+        weights: The parameters that are trained.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self._weights = weights
+
+    @torch.no_grad()
+    def guard(self, optimizer: Optimizer, *, number: Tensor, step: int) -> None:
+        """Raise ``NonFiniteStep`` unless weights, gradients and a number, the loss, are finite."""
+        # Behind a clip an infinite weight can leave the loss and every gradient finite.
+        total = number.item() + sum(_product(weight) for weight in self._weights)
+        # The products of finite numbers can be too large.
+        if not math.isfinite(total) and not self._are_finite(number):
             raise NonFiniteStep(step)
 
     def poll(self) -> None:
         """Do nothing: every step has been read already."""
 
+    def _are_finite(self, number: Tensor) -> bool:
+        numbers = (number, *self._weights, *gradients_of(self._weights))
+        return all(bool(one.isfinite().all()) for one in numbers)
+
 
 class StopWhenRead:
-    """Keeps a flag on the device that turns updates into no-ops; ``poll`` reads it."""
+    """Keeps a flag on the device that turns updates into no-ops; ``poll`` reads it.
 
-    def __init__(self, device: torch.device) -> None:
+    Args:
+        weights: The parameters that are trained, on the device; at least one.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self._weights = weights
+        device = weights[0].device
         self._stopped = torch.zeros((), device=device)
         self._step = torch.full((), -1, dtype=torch.int64, device=device)
 
-    def guard(self, optimizer: Optimizer, *, loss: Tensor, norm: Tensor, step: int) -> None:
+    @torch.no_grad()
+    def guard(self, optimizer: Optimizer, *, number: Tensor, step: int) -> None:
         """Let the fused optimizer skip this update if it, or one before it, is not finite."""
-        bad = ~torch.isfinite(loss.detach() + norm)
+        bad = ~torch.isfinite(number + self._largest())
         self._step = torch.where((self._stopped == 0) & bad, step, self._step)
         self._stopped = torch.maximum(self._stopped, bad.to(self._stopped.dtype))
         optimizer.grad_scale = None  # type: ignore[attr-defined]
@@ -70,18 +92,37 @@ class StopWhenRead:
         if step >= 0:
             raise NonFiniteStep(step)
 
+    def _largest(self) -> Tensor:
+        """Return the largest size of a gradient or weight, 0-d, in one kernel for all tensors."""
+        numbers = [*self._weights, *gradients_of(self._weights)]
+        return torch.stack(torch._foreach_norm(numbers, math.inf)).amax()
+
 
 Guard = StopAtOnce | StopWhenRead
 
 
-def guard_for(device: torch.device) -> Guard:
-    """Return the guard that costs least on this device."""
-    return StopAtOnce() if device.type == "cpu" else StopWhenRead(device)
+def guard_for(weights: Sequence[Tensor]) -> Guard:
+    """Return the guard that costs least on the device of some parameters."""
+    return StopAtOnce(weights) if weights[0].device.type == "cpu" else StopWhenRead(weights)
 
 
-def sum_of(tensors: Sequence[Tensor]) -> Tensor:
-    """Return the sum of all elements, 0-d: not finite if one of them is not, and cheap."""
-    return torch.stack([tensor.sum() for tensor in tensors]).sum()
+def _product(weight: Tensor) -> float:
+    """Return the scalar product of a weight and its gradient: one pass looks at both.
+
+    A number that is not finite makes a product that is not, whatever it meets, zero included; so
+    the two may be in any order, such as the one in which they lie in memory.
+    """
+    value, gradient = _flat(weight), weight.grad
+    product = value.sum() if gradient is None else torch.dot(value, _flat(gradient))
+    return product.item()
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    if tensor.dim() == 1:
+        return tensor
+    if tensor.is_contiguous(memory_format=torch.channels_last):
+        return tensor.as_strided((tensor.numel(),), (1,))
+    return tensor.reshape(-1)
 
 
 def first_fault(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,24 +27,26 @@ def labelled_weights(model: nn.Module) -> list[Weight]:
     return [Weight(parameter, kind) for parameter, kind in _kinds(model)]
 
 
-def clip_gradients(
-    weights: Sequence[Weight], grad_clip: GradClip | None, *, state: State
-) -> tuple[Tensor, State]:
-    """Replace the gradients by clipped ones; return their global norm before, and the new state.
+def gradients_of(weights: Iterable[Tensor]) -> list[Tensor]:
+    """Return the gradients of those parameters that have one.
 
-    Parameters without a gradient (a threshold that only feeds a comparison) are left out. Without a
-    gradient clip nothing but the norm is computed.
+    A threshold that only feeds a comparison has none.
+    """
+    return [weight.grad for weight in weights if weight.grad is not None]
+
+
+def clip_gradients(weights: Sequence[Weight], grad_clip: GradClip, *, state: State) -> State:
+    """Replace the gradients by clipped ones, and return the new state of the gradient clip.
+
+    Parameters without a gradient are left out.
     """
     owners = [weight for weight in weights if weight.value.grad is not None]
-    gradients = [owner.value.grad for owner in owners if owner.value.grad is not None]
-    norm = global_norm(gradients)
-    if grad_clip is None:
-        return norm, state
     with torch.no_grad():  # the parameters' own norms must not become part of a graph
+        gradients = gradients_of(owner.value for owner in owners)
         clipped, state = grad_clip(gradients, weights=owners, state=state)
     for owner, gradient in zip(owners, clipped, strict=True):
         owner.value.grad = gradient
-    return norm, state
+    return state
 
 
 def threshold_parameters(model: nn.Module) -> list[nn.Parameter]:

@@ -96,13 +96,13 @@ class StackedStep:
             )
         if not self.runs:
             return
-        self._note(loss, sampled=sampled)
+        self._note(loss, norms, sampled=sampled)
         self._clip()
         self._guard.update(self._together.optimizer, list(self._together.parameters.values()))
         self._follow(loss.logits.detach(), labels)
         if sampled:
-            for run, norm in zip(self.runs, norms, strict=True):
-                run.telemetry.sample(norm)
+            for run in self.runs:
+                run.telemetry.sample()
             self.check()
 
     def check(self) -> None:
@@ -177,13 +177,13 @@ class StackedStep:
         found = (parameter.grad for parameter in self._together.parameters.values())
         return [gradient for gradient in found if gradient is not None]
 
-    def _note(self, loss: StepLoss, *, sampled: bool) -> None:
+    def _note(self, loss: StepLoss, norms: Tensor, *, sampled: bool) -> None:
         for place, run in enumerate(self.runs):
             run.telemetry.note({tag: part[place] for tag, part in loss.parts.items()})
         if sampled:
             self._together.show_gradients(self._thresholds)
-            for run in self.runs:
-                run.telemetry.sample_gradients()
+            for run, norm in zip(self.runs, norms, strict=True):
+                run.telemetry.sample_gradients(norm)
 
     def _clip(self) -> None:
         """Replace the gradients by those that each seed's gradient clip makes of them."""

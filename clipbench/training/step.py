@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,12 +16,21 @@ from clipbench.models.dropout import dropout_keys, set_dropout_keys
 from clipbench.optim.schedules import apply_schedule
 from clipbench.regularizers.base import Regularizer
 from clipbench.training.compiled import compiled
-from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for, sum_of
-from clipbench.training.gradients import clip_gradients, labelled_weights
+from clipbench.training.finite import Diverged, NonFiniteStep, first_fault, guard_for
+from clipbench.training.gradients import (
+    clip_gradients,
+    global_norm,
+    gradients_of,
+    labelled_weights,
+)
 from clipbench.training.loss import StepLoss, count_correct, loss_for
 from clipbench.training.precision import autocast
 from clipbench.training.seed_run import SeedRun
 from clipbench.training.seeding import derive
+from clipbench.training.update import update_of
+
+COUNTED_TOGETHER = 32
+"""Steps whose answers are kept at most until they are counted."""
 
 
 class Step:
@@ -54,10 +64,12 @@ class Step:
         self._grad_clip = grad_clip
         self._weights = labelled_weights(model)
         self._drops_out = bool(dropout_keys(model, 0))
-        self._values = [weight.value.detach() for weight in self._weights]
+        self._parameters = [weight.value for weight in self._weights]
         self._clips, self._widths = list(sites(model).values()), annealed(model)
-        self._device = self._weights[0].value.device
-        self._guard = guard_for(self._device)
+        self._device = self._parameters[0].device
+        self._guard = guard_for(self._parameters)
+        self._update = update_of(run.state.optimizer)
+        self._answers: list[tuple[Tensor, Tensor]] = []
         self._losses = loss_for(model, regularizer)
         self._forward: Callable[[Tensor], Tensor] = compiled(model) if compile_model else model
         if compile_model:
@@ -75,38 +87,36 @@ class Step:
             Diverged: A loss, gradient or weight was not finite; the update was not made.
         """
         (run,) = self.runs
-        state, telemetry = run.state, run.telemetry
+        state = run.state
         apply_schedule(state.optimizer, state.schedule, state.step)
         if self._drops_out:
             set_dropout_keys(state.model, derive(state.seed, "dropout", state.step))
-        state.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None  # a tenth of the time that the optimizer needs for it
         loss = self._loss(images, labels, step=state.step)
         loss.total.backward()
-        telemetry.note(loss.parts)
-        if sampled:
-            telemetry.sample_gradients()
-        norm, state.grad_clip_state = clip_gradients(
-            self._weights, self._grad_clip, state=state.grad_clip_state
-        )
-        # Behind a clip an infinite weight can leave the loss and every gradient finite.
-        whole = norm + sum_of(self._values)
-        self._check(
-            lambda: self._guard.guard(state.optimizer, loss=loss.total, norm=whole, step=state.step)
-        )
-        state.optimizer.step()
+        self._look(loss, sampled=sampled)
+        self._clip()
+        self._update()
         for clip in self._clips:
             clip.project()
         state.step += 1
         for width in self._widths:
             width.anneal(state.step / self._total_steps)
-        state.correct += count_correct(loss.logits.detach(), labels)
+        self._answers.append((loss.logits.detach(), labels))
         if sampled:
-            telemetry.sample(norm)
+            run.telemetry.sample()
             self.check()  # where the device is read anyway, so that the samples are free
+        elif len(self._answers) == COUNTED_TOGETHER:
+            self._count()
 
     def check(self) -> None:
-        """Raise ``Diverged`` if a step so far was not finite: before anything is saved."""
+        """Raise ``Diverged`` if a step so far was not finite; count what was answered right.
+
+        To be called before anything is saved.
+        """
         self._check(self._guard.poll)
+        self._count()
 
     def close(self) -> None:
         """Take off the model what was put on it."""
@@ -116,6 +126,33 @@ class Step:
         share = step / self._total_steps
         with autocast(self._device, self.runs[0].precision):
             return self._losses(self._forward, images, labels=labels, share=share)
+
+    def _look(self, loss: StepLoss, *, sampled: bool) -> None:
+        """Note what is recorded of a step before its update; stop if a number is not finite."""
+        state, telemetry = self.runs[0].state, self.runs[0].telemetry
+        telemetry.note(loss.parts)
+        number = loss.total.detach()
+        if sampled or self._grad_clip is not None:
+            norm = global_norm(gradients_of(self._parameters))
+            if sampled:
+                telemetry.sample_gradients(norm)
+            if self._grad_clip is not None:
+                number = number + norm  # what it remembers must stay finite
+        self._check(partial(self._guard.guard, state.optimizer, number=number, step=state.step))
+
+    def _clip(self) -> None:
+        if self._grad_clip is not None:
+            state = self.runs[0].state
+            state.grad_clip_state = clip_gradients(
+                self._weights, self._grad_clip, state=state.grad_clip_state
+            )
+
+    def _count(self) -> None:
+        """Count the answers of several steps at once, which takes hardly longer than of one."""
+        if self._answers:
+            logits, labels = zip(*self._answers, strict=True)
+            self.runs[0].state.correct += count_correct(torch.cat(logits), torch.cat(labels))
+            self._answers.clear()
 
     def _check(self, guard: Callable[[], None]) -> None:
         try:

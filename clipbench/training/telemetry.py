@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clipbench.clips.base import Clip, sites
 from clipbench.probes.thresholds import by_tag, threshold_tensors
 from clipbench.records.recorder import Recorder
-from clipbench.training.gradients import global_norm, threshold_parameters
+from clipbench.training.gradients import global_norm, gradients_of, threshold_parameters
 from clipbench.training.state import TrainState
 
 
@@ -42,29 +42,25 @@ class Telemetry:
         for tag, part in parts.items():
             self._state.unreported.setdefault(tag, []).append(part.detach())
 
-    def sample_gradients(self) -> None:
-        """Keep the gradients of the thresholds; to be called between backward and clipping.
+    def sample_gradients(self, norm: Tensor) -> None:
+        """Keep what is told of gradients; to be called between backward and clipping.
 
         A threshold without a gradient gets no tag, so that "none" and "zero" stay apart.
-        """
-        self._pending = dict(self._threshold_gradients())
-        gradients = [p.grad for p in self._threshold_parameters if p.grad is not None]
-        if gradients:
-            self._pending["grad_norm/thresholds"] = global_norm(gradients)
-
-    def sample(self, norm: Tensor) -> None:
-        """Take a sample after an update: mean loss, gradient norms, thresholds.
 
         Args:
-            norm: Global gradient norm before clipping.
+            norm: Global gradient norm.
         """
+        self._pending = {"grad_norm/total": norm}
+        gradients = gradients_of(self._threshold_parameters)
+        if gradients:
+            share = global_norm(gradients) / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+            self._pending["grad_norm/threshold_share"] = share**2
+        self._pending |= dict(self._threshold_gradients())
+
+    def sample(self) -> None:
+        """Take a sample after an update: mean loss, gradients, thresholds."""
         state = self._state
         values = {tag: torch.stack(parts).mean() for tag, parts in state.unreported.items()}
-        values["grad_norm/total"] = norm
-        of_thresholds = self._pending.pop("grad_norm/thresholds", None)
-        if of_thresholds is not None:
-            share = (of_thresholds / norm.clamp_min(torch.finfo(norm.dtype).tiny)) ** 2
-            values["grad_norm/threshold_share"] = share
         values |= self._pending
         state.unreported, self._pending = {}, {}
         self._keep(values, {"learning_rate": state.optimizer.param_groups[0]["lr"]})

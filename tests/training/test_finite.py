@@ -37,8 +37,7 @@ def one_step(state, batches, guard, *, index=0, poison=None):
     loss.backward()
     if poison is not None:
         next(state.model.parameters()).grad.view(-1)[0] = poison
-    norm = torch.nn.utils.get_total_norm(p.grad for p in state.model.parameters())
-    guard.guard(state.optimizer, loss=loss, norm=norm, step=index)
+    guard.guard(state.optimizer, number=loss, step=index)
     state.optimizer.step()
 
 
@@ -46,10 +45,11 @@ def one_step(state, batches, guard, *, index=0, poison=None):
 def test_on_a_cpu_it_stops_before_the_update(poison):
     data = tiny_data()
     batches, state = tiny_batches(data), tiny_state(tiny_model(data), total_steps=9)
-    one_step(state, batches, StopAtOnce())
+    guard = StopAtOnce(list(state.model.parameters()))
+    one_step(state, batches, guard)
     before = snapshot(state)
     with pytest.raises(NonFiniteStep) as stop:
-        one_step(state, batches, StopAtOnce(), index=1, poison=poison)
+        one_step(state, batches, guard, index=1, poison=poison)
     assert stop.value.step == 1
     assert all(torch.equal(a, b) for a, b in zip(before, snapshot(state), strict=True))
 
@@ -58,7 +58,7 @@ def test_on_a_cpu_it_stops_before_the_update(poison):
 def test_a_device_flag_turns_this_and_later_updates_into_no_ops(poison):
     data = tiny_data()
     batches, state = tiny_batches(data), tiny_state(tiny_model(data), total_steps=9)
-    guard = StopWhenRead(torch.device("cpu"))
+    guard = StopWhenRead(list(state.model.parameters()))
     one_step(state, batches, guard)
     guard.poll()
     before = snapshot(state)
@@ -73,13 +73,60 @@ def test_a_device_flag_turns_this_and_later_updates_into_no_ops(poison):
 def test_both_guards_let_a_healthy_step_through_alike():
     data = tiny_data()
     ends = []
-    for guard in (StopAtOnce(), StopWhenRead(torch.device("cpu"))):
+    for make in (StopAtOnce, StopWhenRead):
         state = tiny_state(tiny_model(data), total_steps=9)
+        guard = make(list(state.model.parameters()))
         batches = tiny_batches(data)
         for index in range(3):
             one_step(state, batches, guard, index=index)
         ends.append(snapshot(state))
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def weights_with_gradients():
+    """Weights in several layouts, one without a gradient; every second number is zero."""
+    weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in [(3, 4), (5,), (), (2, 3, 2, 2)]]
+    weights[3].data = weights[3].data.to(memory_format=torch.channels_last)
+    for weight in weights[:-1]:
+        weight.grad = torch.zeros_like(weight)
+        weight.data.view(-1)[::2] = 1
+    return weights
+
+
+def stops(guard):
+    try:
+        guard.guard(torch.optim.SGD([torch.zeros(1)]), number=torch.tensor(1.0), step=7)
+        guard.poll()
+    except NonFiniteStep as stop:
+        return stop.step == 7
+    return False
+
+
+@pytest.mark.parametrize("make", [StopAtOnce, StopWhenRead])
+@pytest.mark.parametrize("poison", BAD)
+def test_one_number_anywhere_stops(make, poison):
+    """In a weight or a gradient, also where the other is zero or missing."""
+    sizes = [weight.numel() for weight in weights_with_gradients()]
+    for place, size in enumerate(sizes):
+        for position in range(size):
+            for of_gradient in (False, True):
+                weights = weights_with_gradients()
+                tensor = weights[place].grad if of_gradient else weights[place].data
+                if tensor is not None:
+                    tensor[tuple(torch.unravel_index(torch.tensor(position), tensor.shape))] = (
+                        poison
+                    )
+                    assert stops(make(weights))
+
+
+@pytest.mark.parametrize("make", [StopAtOnce, StopWhenRead])
+def test_large_numbers_do_not_stop_though_their_products_overflow(make):
+    weights = weights_with_gradients()
+    assert not stops(make(weights))
+    weights[0].data.fill_(1e30)
+    weights[0].grad.fill_(-1e30)
+    weights[3].data.fill_(3e38)
+    assert not stops(make(weights))
 
 
 def faulty(kind):
