@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,7 +31,7 @@ _SECONDS = 20
 
 def collect() -> dict[str, Json]:
     """Describe the code and the machine under the keys commit, dirty, versions and machine."""
-    commit, dirty = commit_of(_CHECKOUT)
+    commit, dirty = _own_commit()
     machine: dict[str, Json] = {
         "platform": platform.platform(),
         "processor": platform.machine(),
@@ -55,6 +56,12 @@ def commit_of(checkout: Path) -> tuple[str | None, bool | None]:
     commit = _git(checkout, "rev-parse", "HEAD")
     changes = _git(checkout, "status", "--porcelain", "--", "clipbench", "conf", "pyproject.toml")
     return commit, None if commit is None or changes is None else changes != ""
+
+
+@cache
+def _own_commit() -> tuple[str | None, bool | None]:
+    """Ask once: what a process has imported stays what it is, whatever is edited meanwhile."""
+    return commit_of(_CHECKOUT)
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
