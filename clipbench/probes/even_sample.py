@@ -38,10 +38,10 @@ class EvenSample:
 
     def quantiles(self, shares: Sequence[float]) -> Tensor:
         """Give the value below which each share, in [0, 1], of the elements lies, in float64."""
-        ordered = _ordered(torch.cat(self._held))
         places = [share * (self._size - 1) for share in shares]
-        below = ordered[[math.floor(place) for place in places]].double()
-        above = ordered[[math.ceil(place) for place in places]].double()
+        lower, upper = [math.floor(p) for p in places], [math.ceil(p) for p in places]
+        ordered = _ordered(torch.cat(self._held), ranks=sorted({*lower, *upper}))
+        below, above = ordered[lower].double(), ordered[upper].double()
         weights = [place - math.floor(place) for place in places]
         return torch.lerp(below, above, below.new_tensor(weights))
 
@@ -52,12 +52,15 @@ class EvenSample:
             self._held = [_thin(torch.cat(self._held), self._size)]
 
 
-def _ordered(values: Tensor) -> Tensor:
-    """Sort a vector; on a CPU by numpy, which takes a quarter of the time and no bfloat16."""
+def _ordered(values: Tensor, *, ranks: Sequence[int]) -> Tensor:
+    """Put a vector in order, at these ranks at least.
+
+    On a CPU by numpy, which needs a fifth of the time that torch takes to sort, and no bfloat16.
+    """
     if values.device.type != "cpu":
         return values.sort().values
     wide = values.to(torch.promote_types(values.dtype, torch.float32))
-    return torch.from_numpy(np.sort(wide.detach().numpy()))
+    return torch.from_numpy(np.partition(wide.detach().numpy(), ranks))
 
 
 def _thin(values: Tensor, count: int) -> Tensor:
