@@ -48,14 +48,16 @@ def conclude(
     """
     model, state, last = parts.state.model, parts.state, parts.state.last
     test, tested = _test(parts, path)
-    results = {**last, **tested, **threshold_scalars(model)}
+    thresholds = threshold_scalars(model)
+    results = {**last, **tested, **thresholds}
     results |= _movement(path, results)
     results["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     results["parameters/thresholds"] = sum(one.numel() for one in threshold_parameters(model))
     results["seconds/total"] = perf_counter() - started
     _record_end(recorder, state, {tag: results[tag] for tag in results if tag not in last})
     record_answers(recorder, data, step=state.step, test=test)
-    record_thresholds(recorder, path, step=state.step)
+    if thresholds:
+        record_thresholds(recorder, path, step=state.step)
     return results
 
 
