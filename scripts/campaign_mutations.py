@@ -116,8 +116,8 @@ DEFENCES = (
     Defence(
         "finite weights",
         "training/finite.py",
-        "value.sum() if gradient is None else torch.dot(value, _flat(gradient))",
-        "_flat(value.new_zeros(1) if gradient is None else gradient).sum()",
+        "value.sum() if gradient is None else torch.dot(value, flat(gradient))",
+        "flat(value.new_zeros(1) if gradient is None else gradient).sum()",
         "tests/training/test_finite.py::test_an_infinite_weight_that_a_clip_hides_ends_the_run_at_once",
     ),
     Defence(

@@ -7,6 +7,7 @@ learns: there the mask only decides what is filled, here it says where a clip ac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from clipbench.clips import masks
 from clipbench.clips.learnable import LearnableClip
+from clipbench.clips.tie_rule import clip_at
 
 _NAMED = ("positive", "negative", "outlier", "channels")
 _OUTLIER_K = 3.0
@@ -77,6 +79,12 @@ class MaskedClip(LearnableClip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clip both tails of what is masked."""
+        upper = self.upper.for_input(x)
+        # By sign there is one tail, and no mask needs to be written and read again.
+        if self.mask == "positive":
+            return clip_at(x, torch.full_like(upper, -math.inf), upper)
+        if self.mask == "negative":
+            return clip_at(x, -upper, torch.full_like(upper, math.inf))
         return torch.where(self._masked(x), super().forward(x), x)
 
     def slopes(self, x: Tensor) -> dict[str, Tensor]:

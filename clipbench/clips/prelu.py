@@ -7,12 +7,16 @@ towards ReLU. It is a learned activation but no clip: the control for "anything 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import math
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from clipbench.clips.base import Clip
+from clipbench.clips.flat import flat
+from clipbench.clips.readable import are_numbers
 from clipbench.clips.threshold import Threshold
 
 
@@ -40,7 +44,8 @@ class PReLU(Clip):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale what is negative by the learned slope."""
-        return F.prelu(x, self.slope.value().to(x.dtype))
+        slope = self.slope.value().to(x.dtype)
+        return _Bend.apply(x, slope) if are_numbers(slope, beside=x) else F.prelu(x, slope)
 
     def thresholds(self) -> dict[str, Tensor]:
         """Give the slope."""
@@ -49,3 +54,27 @@ class PReLU(Clip):
     def slopes(self, x: Tensor) -> dict[str, Tensor]:
         """Give what is negative."""
         return {"slope": x.clamp(max=0)}
+
+
+class _Bend(torch.autograd.Function):
+    """PReLU by one slope that is as good as a number.
+
+    torch's own writes what each element would give to the slope before it sums.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(x, slope)
+        return F.leaky_relu(x, slope.item())
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        (grad,) = grads
+        x, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # in a second derivative
+            return torch.where(x > 0, grad, slope * grad), (grad * x.clamp(max=0)).sum()
+        buffer, aten = torch.empty_like(x), torch.ops.aten
+        below = aten.hardtanh_backward.grad_input(grad, x, -math.inf, 0.0, grad_input=buffer)
+        to_slope = torch.dot(flat(below), flat(x)) if ctx.needs_input_grad[1] else None
+        aten.leaky_relu_backward.grad_input(grad, x, slope.item(), False, grad_input=buffer)
+        return buffer, to_slope

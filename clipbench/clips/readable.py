@@ -16,6 +16,15 @@ def is_readable(tensor: Tensor) -> bool:
     return at_hand and not torch.compiler.is_compiling() and not is_transformed()
 
 
+def are_numbers(*scalars: Tensor, beside: Tensor) -> bool:
+    """Say whether scalar kernels may take the place of tensors in arithmetic with ``beside``.
+
+    They round to half precision at other places than tensors do.
+    """
+    wide = beside.dtype in (torch.float32, torch.float64)
+    return wide and all(is_readable(scalar) for scalar in scalars)
+
+
 def is_transformed() -> bool:
     """Say whether ``vmap``, ``grad`` or another transform of ``torch.func`` is at work."""
     return torch._C._are_functorch_transforms_active()  # what autograd.Function itself asks

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipbench.clips.readable import is_readable, is_transformed
+from clipbench.clips.flat import flat
+from clipbench.clips.readable import are_numbers, is_transformed
 from clipbench.clips.straight_through import with_gradient_of
 
 # The gradient of a smaller bound would underflow in products with it.
@@ -62,7 +63,7 @@ class _ClipAt(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, lower: Tensor, upper: Tensor, by_channel: bool) -> Tensor:
-        if _are_numbers(lower, upper, beside=x):
+        if are_numbers(lower, upper, beside=x):
             return torch.clamp(x, lower.item(), upper.item())
         return torch.clamp(x, lower, upper)
 
@@ -70,7 +71,7 @@ class _ClipAt(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
         x, lower, upper, ctx.by_channel = inputs
         # Between bounds that are apart the output tells as much, and the input may be freed.
-        apart = _are_numbers(lower, upper, beside=x) and lower.item() < upper.item()
+        apart = are_numbers(lower, upper, beside=x) and lower.item() < upper.item()
         ctx.save_for_backward(output if apart else x, lower, upper)
 
     @staticmethod
@@ -78,7 +79,7 @@ class _ClipAt(torch.autograd.Function):
         (grad,) = grads
         x, lower, upper = ctx.saved_tensors
         wanted = ctx.needs_input_grad[1:3]
-        plain = _are_numbers(lower, upper, beside=x) and not torch.is_grad_enabled()
+        plain = are_numbers(lower, upper, beside=x) and not torch.is_grad_enabled()
         if plain and lower.item() < upper.item():
             return *_gradients_by_numbers(grad, x, lower, upper, wanted), None
         to_x = keep_positive(keep_positive(grad, x - lower), upper - x)
@@ -93,21 +94,21 @@ class _ClipSize(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, bound: Tensor, by_channel: bool) -> Tensor:
-        if _are_numbers(bound, beside=x):
+        if are_numbers(bound, beside=x):
             return torch.clamp(x, -bound.item(), bound.item())
         return torch.clamp(x, -bound, bound)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
         x, bound, ctx.by_channel = inputs
-        apart = _are_numbers(bound, beside=x) and bound.item() >= _LEAST
+        apart = are_numbers(bound, beside=x) and bound.item() >= _LEAST
         ctx.save_for_backward(output if apart else x, bound)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (grad,) = grads
         x, bound = ctx.saved_tensors
-        plain = _are_numbers(bound, beside=x) and not torch.is_grad_enabled()
+        plain = are_numbers(bound, beside=x) and not torch.is_grad_enabled()
         if plain and bound.item() >= _LEAST:
             return *_size_gradients_by_number(grad, x, bound), None
         to_x = keep_positive(grad, bound - x.abs())
@@ -145,22 +146,12 @@ def _size_gradients_by_number(grad: Tensor, y: Tensor, bound: Tensor) -> tuple[T
     tails = torch.ops.aten.hardshrink_backward.grad_input(
         grad, y, _next(bound, 0.0), grad_input=torch.empty_like(y)
     )
-    to_bound = torch.dot(_flat(tails), _flat(y)) / bound
+    to_bound = torch.dot(flat(tails), flat(y)) / bound
     return torch.sub(grad, tails, out=tails), to_bound
-
-
-def _are_numbers(*bounds: Tensor, beside: Tensor) -> bool:
-    wide = beside.dtype in (torch.float32, torch.float64)
-    return wide and all(is_readable(bound) for bound in bounds)
 
 
 def _next(bound: Tensor, towards: float) -> float:
     return torch.nextafter(bound, bound.new_tensor(towards)).item()
-
-
-def _flat(dense: Tensor) -> Tensor:
-    """Give the elements in the order in which they lie in memory, whatever the format."""
-    return dense.as_strided((dense.numel(),), (1,))
 
 
 def _reached(over: Tensor) -> Tensor:

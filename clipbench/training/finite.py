@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from clipbench.clips.flat import flat
 from clipbench.training.gradients import global_norm, gradients_of
 from clipbench.training.loss import Loss
 
@@ -112,17 +113,9 @@ def _product(weight: Tensor) -> float:
     A number that is not finite makes a product that is not, whatever it meets, zero included; so
     the two may be in any order, such as the one in which they lie in memory.
     """
-    value, gradient = _flat(weight), weight.grad
-    product = value.sum() if gradient is None else torch.dot(value, _flat(gradient))
+    value, gradient = flat(weight), weight.grad
+    product = value.sum() if gradient is None else torch.dot(value, flat(gradient))
     return product.item()
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    if tensor.dim() == 1:
-        return tensor
-    if tensor.is_contiguous(memory_format=torch.channels_last):
-        return tensor.as_strided((tensor.numel(),), (1,))
-    return tensor.reshape(-1)
 
 
 def first_fault(
