@@ -123,8 +123,8 @@ DEFENCES = (
     Defence(
         "finite checkpoints",
         "training/checkpoint.py",
-        "    fault = non_finite(state)\n    if fault is not None:\n        raise Diverged",
-        "    fault = non_finite(state)\n    if False:\n        raise Diverged",
+        "        if fault is not None:\n            raise Diverged",
+        "        if False:\n            raise Diverged",
         "tests/training/test_checkpoint.py::test_a_state_that_is_not_finite_is_never_saved",
     ),
     Defence(
