@@ -60,7 +60,7 @@ def stack_size(*, device: str, model: str, parameters: int, batch_size: int, see
     return min(seeds, limit.seeds)
 
 
-WORTH_A_PROCESS = 1000
+WORTH_A_PROCESS = 250
 """Updates, of all seeds together, which take about as long as it takes to begin a process."""
 
 
