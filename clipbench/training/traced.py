@@ -32,6 +32,8 @@ OWN = ("clipbench.", "torch.nn.")
 def traceable(model: nn.Module, regularizer: Regularizer | None, *, steps: int) -> bool:
     """Tell whether a stack of such models is traced: by what it is made of, never by a trial.
 
+    On a CPU alone: no GPU has been tried.
+
     Args:
         model: One of the stack; modules that are neither torch's nor ours may keep what they like
             in numbers of Python, and of a convolution the trace is another kernel, which rounds in
@@ -40,6 +42,8 @@ def traceable(model: nn.Module, regularizer: Regularizer | None, *, steps: int) 
         steps: Updates of the whole run.
     """
     if regularizer is not None or steps < WORTH_A_TRACE:
+        return False
+    if any(parameter.device.type != "cpu" for parameter in model.parameters()):
         return False
     return all(
         type(module).__module__.startswith(OWN) and not isinstance(module, nn.Conv2d)

@@ -73,6 +73,7 @@ class Foreign(nn.Module):
         (nn.Sequential(nn.Linear(2, 2), ReLU()), ThresholdL2(), WORTH_A_TRACE, False),
         (nn.Sequential(nn.Linear(2, 2), Foreign()), None, WORTH_A_TRACE, False),
         (nn.Sequential(nn.Conv2d(2, 2, 1), ReLU()), None, WORTH_A_TRACE, False),
+        (nn.Sequential(nn.Linear(2, 2, device="meta"), ReLU()), None, WORTH_A_TRACE, False),
     ],
 )
 def test_the_rule_looks_at_what_a_stack_is_made_of(model, regularizer, steps, expected):
