@@ -42,17 +42,17 @@ class StopAtOnce:
     """Reads all numbers before each update: for devices where that is free.
 
     Args:
-        weights: The parameters that are trained.
+        weights: The parameters that are trained, which lie in memory without gaps and stay there.
     """
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
-        self._weights = weights
+        self._weights = [(weight, flat(weight.detach())) for weight in weights]
+        assert all(weight.data_ptr() == value.data_ptr() for weight, value in self._weights)
 
-    @torch.no_grad()
     def guard(self, optimizer: Optimizer, *, number: Tensor, step: int) -> None:
         """Raise ``NonFiniteStep`` unless weights, gradients and a number, the loss, are finite."""
         # Behind a clip an infinite weight can leave the loss and every gradient finite.
-        total = number.item() + sum(_product(weight) for weight in self._weights)
+        total = number.item() + sum(_product(*weight) for weight in self._weights)
         # The products of finite numbers can be too large.
         if not math.isfinite(total) and not self._are_finite(number):
             raise NonFiniteStep(step)
@@ -61,7 +61,8 @@ class StopAtOnce:
         """Do nothing: every step has been read already."""
 
     def _are_finite(self, number: Tensor) -> bool:
-        numbers = (number, *self._weights, *gradients_of(self._weights))
+        weights, values = zip(*self._weights, strict=True)
+        numbers = (number, *values, *gradients_of(weights))
         return all(bool(one.isfinite().all()) for one in numbers)
 
 
@@ -107,13 +108,13 @@ def guard_for(weights: Sequence[Tensor]) -> Guard:
     return StopAtOnce(weights) if weights[0].device.type == "cpu" else StopWhenRead(weights)
 
 
-def _product(weight: Tensor) -> float:
-    """Return the scalar product of a weight and its gradient: one pass looks at both.
+def _product(weight: Tensor, value: Tensor) -> float:
+    """Return the scalar product of a weight's numbers and its gradient: one pass looks at both.
 
     A number that is not finite makes a product that is not, whatever it meets, zero included; so
     the two may be in any order, such as the one in which they lie in memory.
     """
-    value, gradient = flat(weight), weight.grad
+    gradient = weight.grad
     product = value.sum() if gradient is None else torch.dot(value, flat(gradient))
     return product.item()
 

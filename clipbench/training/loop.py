@@ -49,8 +49,8 @@ class Update(Protocol):
     def __call__(self, images: Tensor, labels: Tensor, *, sampled: bool) -> None:
         """Make the update and count it."""
 
-    def check(self) -> None:
-        """Raise ``Diverged`` if a step so far was not finite."""
+    def settle(self) -> None:
+        """Make the states whole, to be read and saved; raise ``Diverged`` if a step was not."""
 
 
 class Progress(Protocol):
@@ -130,6 +130,7 @@ def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
         trained_on: Images of each seed since ``started``: after a resume, not all of the epoch.
         started: When the clock was started.
     """
+    update.settle()
     _flush(update.runs)
     right = [run.state.correct.item() for run in update.runs]  # waits for the device
     trained = perf_counter()
@@ -150,7 +151,7 @@ def _end_epoch(update: Update, trained_on: int, *, started: float) -> None:
 
 
 def _save(update: Update) -> None:
-    update.check()
+    update.settle()
     _flush(update.runs)
     _side_by_side(update.runs, lambda run: run.save(run.state))
 

@@ -103,9 +103,9 @@ class StackedStep:
         if sampled:
             for run in self.runs:
                 run.telemetry.sample()
-            self.check()
+            self.settle()
 
-    def check(self) -> None:
+    def settle(self) -> None:
         """Let go of the seeds of which a step so far was not finite: before anything is saved."""
         lost = self._guard.poll()
         if lost:

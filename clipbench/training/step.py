@@ -106,15 +106,13 @@ class Step:
         self._answers.append((loss.logits.detach(), labels))
         if sampled:
             run.telemetry.sample()
-            self.check()  # where the device is read anyway, so that the samples are free
-        elif len(self._answers) == COUNTED_TOGETHER:
+            # Where the device is read anyway, so that the samples are free.
+            self._check(self._guard.poll)
+        if len(self._answers) == COUNTED_TOGETHER:
             self._count()
 
-    def check(self) -> None:
-        """Raise ``Diverged`` if a step so far was not finite; count what was answered right.
-
-        To be called before anything is saved.
-        """
+    def settle(self) -> None:
+        """Raise ``Diverged`` if a step so far was not finite; count what was answered right."""
         self._check(self._guard.poll)
         self._count()
 

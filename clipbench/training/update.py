@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
+from clipbench.training.gradients import gradients_of
+
 
 def update_of(optimizer: Optimizer) -> Callable[[], object]:
     """Return what makes one update from the gradients there are: bit for bit ``optimizer.step``.
@@ -44,9 +46,9 @@ def _update_group(
     steps = [one["step"] for one in held]
     torch._foreach_add_(steps, 1)
     beta1, beta2 = group["betas"]
-    torch.ops.aten._fused_adamw_(
+    torch._fused_adamw_(
         parameters,
-        [owner.grad for owner in parameters],
+        gradients_of(parameters),
         [one["exp_avg"] for one in held],
         [one["exp_avg_sq"] for one in held],
         [],

@@ -104,6 +104,7 @@ def drive(update, *, steps=STEPS):
                 break
             step = update.runs[0].state.step + 1
             update(images, labels, sampled=step % SAMPLED == 0)
+    update.settle()
     for run in update.runs:
         run.telemetry.flush(run.recorder)
 
