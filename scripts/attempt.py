@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from clipbench.cli import run
+from clipbench.cli import begun
 from clipbench.training.loop import Progress, Update
 
 PAUSE = 0.001
@@ -140,7 +140,7 @@ class Attempt:
             os._exit(code)
 
     def _count_steps(self) -> None:
-        train = run.train
+        train = begun.train
 
         def counted(update: Update, *, progress: Progress, **rest: Any) -> None:  # noqa: ANN401
             def step() -> None:
@@ -149,7 +149,7 @@ class Attempt:
 
             train(update, progress=SimpleNamespace(step=step, epoch=progress.epoch), **rest)
 
-        run.train = counted  # type: ignore[assignment]
+        begun.train = counted  # type: ignore[assignment]
 
     def _tell(self, done: int) -> None:
         first, files = self.first, self.open_files

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from clipbench.cli import run as running
+from clipbench.cli import begun as running
 from clipbench.records.run_dir import read_run
 from clipbench.training.loop import Update
 from scripts.workload import Workload

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from clipbench.cli import run as running
+from clipbench.cli import begun as running
 from clipbench.cli.stopping import stop_on_signals
 from clipbench.records import durable
 from clipbench.records.run_dir import read_run

@@ -277,7 +277,7 @@ def test_out_of_memory_ends_with_a_hint(place, tmp_path, capsys, monkeypatch):
     def full(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr(f"clipbench.cli.run.{place}", full)
+    monkeypatch.setattr(f"clipbench.cli.begun.{place}", full)
     assert train(tmp_path / "a") == 2
     said = capsys.readouterr().err.splitlines()
     assert "trainer.batch_size=64" in said[-1]
