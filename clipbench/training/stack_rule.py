@@ -6,9 +6,9 @@ on a CPU than one of its own for each seed. So it is a matter of model and size.
 is taken as parameters times images a batch, to which the arithmetic of an MLP is proportional.
 
 On a CPU it is processes that gain most. On two cores of a server's CPU, ``clipbench bench seeds
-data=digits model=mlp num_seeds=10`` (30 epochs, size 6.5e6) gave: ten commands 32.7 s; in one
-process of one thread, seed after seed 8.7 s, as one stack 7.8 s; in two processes, seed after seed
-6.8 s, each as a stack of five 6.0 s. The step alone, by turns in a process of one thread, is in a
+data=digits model=mlp num_seeds=10`` (30 epochs, size 6.5e6) gave: ten commands 33.7 s; in one
+process of one thread, seed after seed 9.4 s, as one stack 7.7 s; in two processes, seed after seed
+7.0 s, each as a stack of five 6.7 s. The step alone, by turns in a process of one thread, is in a
 stack of five 1.1 times as fast there (0.95 under prelu, 1.3 under learnable), 0.9 times at size
 21e6 and 0.8 times at 76e6, and a CNN half as fast: these are not in the table. No GPU has been
 measured; there seeds are stacked where that is asked for.
@@ -66,7 +66,7 @@ WORTH_A_PROCESS = 250
 Ten seeds of ``data=digits model=mlp``, on the machine above and by turns: at 180 updates processes
 took 3.45 s and one 3.72 s (medians of four), at 270 3.59 and 3.69 s, at 450 3.84 and 4.0 s; at 90
 the best of three was the same, 3.3 s. ``clipbench bench seeds data=digits model=mlp num_seeds=10
-trainer.epochs=3`` shows the 270: 3.4 s as ``one job``, 3.6 s with one thread and one stack.
+trainer.epochs=3`` shows the 270: 3.65 s as ``one job``, 3.83 s with one thread and one stack.
 """
 
 
