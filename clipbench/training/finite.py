@@ -42,17 +42,21 @@ class StopAtOnce:
     """Reads all numbers before each update: for devices where that is free.
 
     Args:
-        weights: The parameters that are trained, which lie in memory without gaps and stay there.
+        weights: The parameters that are trained, which stay where they are in memory.
     """
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
-        self._weights = [(weight, flat(weight.detach())) for weight in weights]
-        assert all(weight.data_ptr() == value.data_ptr() for weight, value in self._weights)
+        self._weights = weights
+        views = self._flat_values()
+        pairs = zip(weights, views, strict=True)
+        in_place = all(weight.data_ptr() == view.data_ptr() for weight, view in pairs)
+        self._views = views if in_place else None
 
     def guard(self, optimizer: Optimizer, *, number: Tensor, step: int) -> None:
         """Raise ``NonFiniteStep`` unless weights, gradients and a number, the loss, are finite."""
+        values = self._flat_values() if self._views is None else self._views
         # Behind a clip an infinite weight can leave the loss and every gradient finite.
-        total = number.item() + sum(_product(*weight) for weight in self._weights)
+        total = number.item() + sum(map(_product, values, self._weights))
         # The products of finite numbers can be too large.
         if not math.isfinite(total) and not self._are_finite(number):
             raise NonFiniteStep(step)
@@ -61,9 +65,11 @@ class StopAtOnce:
         """Do nothing: every step has been read already."""
 
     def _are_finite(self, number: Tensor) -> bool:
-        weights, values = zip(*self._weights, strict=True)
-        numbers = (number, *values, *gradients_of(weights))
+        numbers = (number, *self._weights, *gradients_of(self._weights))
         return all(bool(one.isfinite().all()) for one in numbers)
+
+    def _flat_values(self) -> list[Tensor]:
+        return [flat(weight.detach()) for weight in self._weights]
 
 
 class StopWhenRead:
@@ -108,8 +114,8 @@ def guard_for(weights: Sequence[Tensor]) -> Guard:
     return StopAtOnce(weights) if weights[0].device.type == "cpu" else StopWhenRead(weights)
 
 
-def _product(weight: Tensor, value: Tensor) -> float:
-    """Return the scalar product of a weight's numbers and its gradient: one pass looks at both.
+def _product(value: Tensor, weight: Tensor) -> float:
+    """Return the scalar product of a weight's numbers ``(n,)`` and its gradient: one pass for both.
 
     A number that is not finite makes a product that is not, whatever it meets, zero included; so
     the two may be in any order, such as the one in which they lie in memory.

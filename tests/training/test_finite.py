@@ -83,13 +83,17 @@ def test_both_guards_let_a_healthy_step_through_alike():
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
-def weights_with_gradients():
-    """Weights in several layouts, one without a gradient; every second number is zero."""
+def weights_with_gradients(*, with_gaps=False):
+    """Weights in several layouts, the last without a gradient; some numbers are zero."""
     weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in [(3, 4), (5,), (), (2, 3, 2, 2)]]
     weights[3].data = weights[3].data.to(memory_format=torch.channels_last)
+    if with_gaps:
+        weights[0] = torch.nn.Parameter(torch.zeros(3, 8)[:, ::2])
+        weights.insert(0, torch.nn.Parameter(torch.zeros(4, 2).t()))
     for weight in weights[:-1]:
         weight.grad = torch.zeros_like(weight)
-        weight.data.view(-1)[::2] = 1
+        if weight.dim() > 0:
+            weight.data[..., ::2] = 1
     return weights
 
 
@@ -104,19 +108,20 @@ def stops(guard):
 
 @pytest.mark.parametrize("make", [StopAtOnce, StopWhenRead])
 @pytest.mark.parametrize("poison", BAD)
-def test_one_number_anywhere_stops(make, poison):
-    """In a weight or a gradient, also where the other is zero or missing."""
-    sizes = [weight.numel() for weight in weights_with_gradients()]
+@pytest.mark.parametrize("with_gaps", [False, True])
+def test_one_number_anywhere_stops(make, poison, with_gaps):
+    """In a weight or a gradient, also where the other is zero or missing, and after the start."""
+    sizes = [weight.numel() for weight in weights_with_gradients(with_gaps=with_gaps)]
     for place, size in enumerate(sizes):
         for position in range(size):
             for of_gradient in (False, True):
-                weights = weights_with_gradients()
+                weights = weights_with_gradients(with_gaps=with_gaps)
+                guard = make(weights)
                 tensor = weights[place].grad if of_gradient else weights[place].data
                 if tensor is not None:
-                    tensor[tuple(torch.unravel_index(torch.tensor(position), tensor.shape))] = (
-                        poison
-                    )
-                    assert stops(make(weights))
+                    at = torch.unravel_index(torch.tensor(position), tensor.shape)
+                    tensor[tuple(at)] = poison
+                    assert stops(guard)
 
 
 @pytest.mark.parametrize("make", [StopAtOnce, StopWhenRead])
