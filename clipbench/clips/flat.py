@@ -17,3 +17,15 @@ def flat(tensor: Tensor) -> Tensor:
     if tensor.is_contiguous(memory_format=torch.channels_last):
         return tensor.as_strided((tensor.numel(),), (1,))
     return tensor.reshape(-1)
+
+
+def dot(first: Tensor, second: Tensor) -> Tensor:
+    """Give the scalar product of two tensors of one shape, 0-d, however each lies in memory.
+
+    Args:
+        first: without gaps.
+        second: copied where it lies otherwise than the first.
+    """
+    if second.stride() != first.stride():
+        second = torch.empty_like(first).copy_(second)
+    return torch.dot(flat(first), flat(second))

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipbench.clips.base import Clip
-from clipbench.clips.flat import flat
+from clipbench.clips.flat import dot
 from clipbench.clips.readable import are_numbers
 from clipbench.clips.threshold import Threshold
 
@@ -75,6 +75,6 @@ class _Bend(torch.autograd.Function):
             return torch.where(x > 0, grad, slope * grad), (grad * x.clamp(max=0)).sum()
         buffer, aten = torch.empty_like(x), torch.ops.aten
         below = aten.hardtanh_backward.grad_input(grad, x, -math.inf, 0.0, grad_input=buffer)
-        to_slope = torch.dot(flat(below), flat(x)) if ctx.needs_input_grad[1] else None
+        to_slope = dot(below, x) if ctx.needs_input_grad[1] else None
         aten.leaky_relu_backward.grad_input(grad, x, slope.item(), False, grad_input=buffer)
         return buffer, to_slope

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipbench.clips.flat import flat
+from clipbench.clips.flat import dot
 from clipbench.clips.readable import are_numbers, is_transformed
 from clipbench.clips.straight_through import with_gradient_of
 
@@ -146,7 +146,7 @@ def _size_gradients_by_number(grad: Tensor, y: Tensor, bound: Tensor) -> tuple[T
     tails = torch.ops.aten.hardshrink_backward.grad_input(
         grad, y, _next(bound, 0.0), grad_input=torch.empty_like(y)
     )
-    to_bound = torch.dot(flat(tails), flat(y)) / bound
+    to_bound = dot(tails, y) / bound
     return torch.sub(grad, tails, out=tails), to_bound
 
 
