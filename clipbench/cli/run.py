@@ -16,10 +16,7 @@ from clipbench.cli.assemble import shape_of
 from clipbench.cli.begun import begin, concluded, train_all
 from clipbench.cli.errors import DIVERGED, DONE, USAGE, describe
 from clipbench.cli.garbage import started
-from clipbench.cli.resumption import (
-    forget_attempts,
-    newest_common,
-)
+from clipbench.cli.resumption import forget_attempts, newest_common
 from clipbench.cli.stopping import StopRequest
 from clipbench.data.images import ImageData
 from clipbench.records.lock import exclusive
